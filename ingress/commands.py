@@ -1,0 +1,66 @@
+"""Changes to the configuration: asked for on `gateway.commands`, answered when this process has read them back."""
+
+from typing import Any
+
+import msgspec
+
+from contract import codec, refusals, topics
+from contract.records import Command, ReplyFinished, Requester
+from contract.refusals import Refusal
+from ingress.ports import Boot, Publish, State
+from ingress.waiting import Silence, Waiters
+from ingress.wire import Answer
+
+READ_BACK_SECONDS = 5.0
+GRACE_SECONDS = 1.0
+
+
+class Commands:
+    """Publishes commands and waits for what the single writer says."""
+
+    def __init__(self, *, waiters: Waiters, publish: Publish, state: State, boot: Boot, seconds: float) -> None:
+        self._waiters = waiters
+        self._publish = publish
+        self._state = state
+        self._boot = boot
+        self._seconds = seconds
+
+    async def ask(self, requester: Requester, action: str, body: Any, target: str = "") -> Answer | Refusal:
+        """The writer's answer, once the own view holds the change; 503 broker down, 504 no writer in time.
+
+        `body`: anything that JSON can say, with nothing secret in it.
+        """
+        command = self._command(requester, action, body, target)
+        waiter = self._waiters.open(command.command_id)
+        if waiter is None:
+            return refusals.unavailable("Too many callers wait at the moment.")
+        try:
+            key = f"{action.partition('.')[0]}/{target}"
+            if not await self._publish(topics.COMMANDS.name, key, codec.encode(command)):
+                return refusals.unavailable("The gateway cannot reach its broker.")
+            reply = await waiter.take(self._seconds + GRACE_SECONDS)
+        finally:
+            self._waiters.close(waiter)
+        if isinstance(reply, Silence):
+            return refusals.too_late()
+        return await self._read_back(reply) if isinstance(reply, ReplyFinished) else refusals.stream_interrupted()
+
+    async def _read_back(self, reply: ReplyFinished) -> Answer:
+        if reply.state_offset >= 0:
+            # late or not, the change is made: an error now would make the caller ask for it twice
+            await self._state.reached(reply.state_offset, READ_BACK_SECONDS)
+        return Answer(status=reply.status, body=bytes(reply.body))
+
+    def _command(self, requester: Requester, action: str, body: Any, target: str) -> Command:
+        received_at_ms = self._boot.now()
+        return Command(
+            command_id=self._boot.new_id(),
+            action=action,
+            requester=requester,
+            received_at_ms=received_at_ms,
+            deadline_ms=received_at_ms + int(self._seconds * 1000),
+            reply_slot=self._boot.slot,
+            boot_id=self._boot.boot_id,
+            body=msgspec.Raw(msgspec.json.encode(body)),
+            target=target,
+        )

@@ -1,0 +1,1 @@
+"""One machine: finds Java, fetches jars, runs the broker and the services, the `headgate` command."""

@@ -1,0 +1,1 @@
+"""The decisions: Faust agents over pure policies; the only house that talks to providers."""

@@ -1,0 +1,1 @@
+"""Thin agents: they await; the policies decide."""

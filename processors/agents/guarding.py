@@ -1,0 +1,108 @@
+"""Guardrails around a call: which rules hold, what they found, what the caller reads when they stop it."""
+
+from typing import Any, Literal
+
+from contract import refusals
+from contract.endpoint import Endpoint, Guardrail
+from contract.limits import GUARDED_BATCH
+from contract.records import Finding
+from contract.refusals import Refusal
+from processors.agents.case import NO_RULES, Case, Check
+from processors.guardrails import envelope
+from processors.guardrails.base import Rules, Verdict
+from processors.payload import texts
+from processors.payload.counting import Usage
+
+Side = Literal["input", "output"]
+Body = dict[str, Any]
+
+
+def rules_of(endpoint: Endpoint, side: Side) -> Rules:
+    """The rules of one side; idle ones where nothing is configured or the task has no such side."""
+    guardrails = endpoint.ai_gateway.guardrails if endpoint.ai_gateway else None
+    configured: Guardrail | None = getattr(guardrails, side) if guardrails else None
+    if configured is None or (side == "output" and endpoint.task == "llm/v1/embeddings"):
+        return NO_RULES
+    return Rules(pii=configured.pii.behavior, keywords=configured.invalid_keywords or ())
+
+
+def batch_refusal(endpoint: Endpoint, body: Body) -> Refusal | None:
+    """With guardrails on, a request asks for at most sixteen answers (seed 002)."""
+    if texts.batch_size(endpoint.task, body) <= GUARDED_BATCH:
+        return None
+    field = {"llm/v1/chat": "n", "llm/v1/completions": "prompt"}.get(endpoint.task, "input")
+    return refusals.bad_request(f"{field}: at most {GUARDED_BATCH} per request when guardrails are enabled")
+
+
+def note(case: Case, verdict: Verdict, side: Side) -> None:
+    """Write down what was found, without the text."""
+    if verdict.invalid_keywords:
+        case.findings.append(Finding(side=side, guardrail="keywords", outcome="blocked"))
+    outcome = "blocked" if verdict.outcome == "blocked" else "masked"
+    for span in (span for spans in verdict.spans for span in spans):
+        case.findings.append(
+            Finding(
+                side=side,
+                guardrail="pii",
+                outcome=outcome,
+                entity_type=span.entity_type,
+                start=span.start,
+                end=span.end,
+                score=span.score,
+                recogniser=span.recogniser,
+            )
+        )
+
+
+def blocked(verdict: Verdict, side: Side, *, body: Body | None = None, usage: Usage | None = None) -> Refusal:
+    """The refusal of a blocked text. `body`: the masked chat request whose messages are shown."""
+    messages = None
+    if body is not None and isinstance(body.get("messages"), list):
+        messages = [[_message(message) for message in body["messages"] if isinstance(message, dict)]]
+    spent = envelope.Usage(
+        prompt_tokens=(usage and usage.prompt_tokens) or 0, total_tokens=(usage and usage.total_tokens) or 0
+    )
+    text = envelope.block_message([verdict], side=side, messages=messages, usage=spent)
+    return refusals.bad_request(text, name=f"{side}_guardrail")
+
+
+def _message(message: Body) -> envelope.Message:
+    return envelope.Message(role=str(message.get("role", "")), content="\n".join(texts.of_message(message)))
+
+
+async def guarded_request(case: Case, body: Body, found: list[str], check: Check) -> Body | Refusal:
+    """The request as it may go to a provider: as it is, masked, or refused."""
+    endpoint = case.endpoint
+    assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
+    rules = rules_of(endpoint, "input")
+    if rules.idle and rules_of(endpoint, "output").idle:
+        return body
+    too_many = batch_refusal(endpoint, body)
+    if too_many is not None:
+        return too_many
+    if rules.idle:
+        return body
+    verdict = await check(found, rules)
+    if verdict.outcome == "passed":
+        return body
+    note(case, verdict, "input")
+    masked = texts.in_request(endpoint.task, body, verdict.masked)
+    case.logged_request = texts.encoded(masked)
+    return masked if verdict.outcome == "masked" else blocked(verdict, "input", body=masked)
+
+
+async def guarded_answer(case: Case, answer: bytes, found: list[str], usage: Usage, check: Check) -> bytes | Refusal:
+    """The answer as it may go to the caller: as it is, masked, or refused."""
+    endpoint = case.endpoint
+    assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
+    rules = rules_of(endpoint, "output")
+    if rules.idle or not found:
+        return answer
+    verdict = await check(found, rules)
+    if verdict.outcome == "passed":
+        return answer
+    note(case, verdict, "output")
+    if verdict.outcome == "blocked":
+        return blocked(verdict, "output", usage=usage)
+    masked = texts.in_answer(endpoint.task, texts.decoded(answer), verdict.masked)
+    return texts.encoded({**masked, "output_guardrail": [envelope.element(verdict)]})

@@ -1,0 +1,80 @@
+"""A streamed answer on its way to the ingress: the first piece at once, then what came within ten milliseconds."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from contract import codec
+from contract.records import ReplyChunk, ReplyStarted, RequestReceived
+
+COALESCE_S = 0.010
+Send = Callable[[int, str, bytes], Awaitable[None]]  # slot, request id, record
+
+
+class Relay:
+    """Pieces of one stream, numbered without gaps. A lost piece shows as a gap, which the ingress ends loudly."""
+
+    def __init__(self, request: RequestReceived, attempt: str, entity: str, version: int, send: Send) -> None:
+        self._request = request
+        self.attempt = attempt
+        self._entity = entity
+        self._version = version
+        self._send = send
+        self._waiting: list[str] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._tail: asyncio.Task[None] | None = None
+        self.seq = 0
+
+    def write(self, events: str) -> None:
+        """Send server-sent events, soon and in order."""
+        if self.seq == 0:
+            self._emit(events)
+            return
+        self._waiting.append(events)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(COALESCE_S, self._flush)
+
+    def _flush(self) -> None:
+        self._timer = None
+        if self._waiting:
+            events = "".join(self._waiting)
+            self._waiting.clear()
+            self._emit(events)
+
+    def _emit(self, events: str) -> None:
+        request = self._request
+        record: ReplyStarted | ReplyChunk
+        if self.seq == 0:
+            record = ReplyStarted(
+                request_id=request.request_id,
+                boot_id=request.boot_id,
+                attempt=self.attempt,
+                data=events,
+                served_entity_name=self._entity,
+                config_version=self._version,
+            )
+        else:
+            record = ReplyChunk(
+                request_id=request.request_id,
+                boot_id=request.boot_id,
+                attempt=self.attempt,
+                seq=self.seq,
+                data=events,
+            )
+        self.seq += 1
+        self._tail = asyncio.create_task(self._after(self._tail, codec.encode(record)))
+
+    async def _after(self, before: asyncio.Task[None] | None, record: bytes) -> None:
+        if before is not None and not before.done():
+            await before
+        await self._send(self._request.reply_slot, self._request.request_id, record)
+
+    async def close(self) -> str:
+        """Stop sending; returns the events not sent yet, which go with the stream's last record."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._tail is not None:
+            await self._tail
+        rest = "".join(self._waiting)
+        self._waiting.clear()
+        return rest

@@ -1,0 +1,200 @@
+"""The agent `serve`: one Kafka hop from a request to its answer. Read top to bottom, this is a request's way."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from contract import codec, logs, refusals
+from contract.codec import Unreadable
+from contract.endpoint import Endpoint
+from contract.records import RequestReceived
+from contract.refusals import Refusal
+from contract.state import View
+from contract.topics import REQUESTS
+from processors.agents import attempts
+from processors.agents.attempts import Caller
+from processors.agents.case import Case, Outcome, refused
+from processors.agents.guarding import guarded_request
+from processors.agents.settle import Publish, Settling, settle
+from processors.gate import Gate, Load
+from processors.payload import counting, texts
+from processors.rate_limits.admission import Taken
+from processors.routing.split import first_choice
+from processors.snapshots import Windows, partition_of_requests
+
+log = logging.getLogger(__name__)
+VIEW_PATIENCE_S = 5.0
+
+
+class KafkaEvent(Protocol):
+    """A Faust event as this agent uses it."""
+
+    message: Any
+
+    def ack(self) -> bool: ...
+
+
+class Serving(NamedTuple):
+    """What serving takes. `draw`: uniform in [0, 100); `now_ms`: epoch; `fresh`: does the event still belong to us."""
+
+    view: View
+    view_reached: Callable[[int, float], Awaitable[bool]]
+    gate: Gate
+    windows: Windows
+    caller: Caller
+    settling: Settling
+    publish: Publish
+    bury: Callable[[Any, str], Awaitable[None]]
+    fresh: Callable[[KafkaEvent], bool]
+    cases: dict[str, Case]
+    hung_up: dict[str, None]
+    draw: Callable[[], float]
+    now_ms: Callable[[], int]
+    finished: Callable[[str], Awaitable[None]]
+
+
+async def _nothing() -> None:
+    """The task of an event that is dealt with already."""
+
+
+def serving(tools: Serving) -> Callable[[AsyncIterator[KafkaEvent]], Awaitable[None]]:
+    """Build the agent. Its loop takes events in order; each request is worked on in a task of its own."""
+
+    async def serve(events: AsyncIterator[KafkaEvent]) -> None:
+        async for event in events:
+            await tools.gate.room()
+            request = codec.read(RequestReceived, event.message.value)
+            if isinstance(request, Unreadable):
+                if tools.fresh(event):
+                    tools.gate.start(event, Load("", 0), tools.bury(event, request.why))  # type: ignore[arg-type]
+                continue
+            if request.config_version > tools.view.config_offset:
+                await tools.view_reached(request.config_version, VIEW_PATIENCE_S)
+            if tools.fresh(event):
+                take(event, request, tools)
+
+    return serve
+
+
+def take(event: KafkaEvent, request: RequestReceived, tools: Serving) -> None:
+    """Admit or refuse one request and start its task. Synchronous: windows count in the order of offsets."""
+    endpoint = tools.view.endpoints.get(request.endpoint)
+    load = Load(request.endpoint, len(event.message.value))
+    limited = is_limited(endpoint)
+    if limited and event.message.partition != partition_of_requests(request.endpoint):
+        # Limits were switched on after the ingress chose the partition: the owner of the windows must decide.
+        moved = tools.publish(REQUESTS.name, request.endpoint, event.message.value)
+        tools.gate.start(event, load, _awaited(moved))
+        return
+    entity = None
+    if endpoint is not None and endpoint.entities:
+        first = first_choice(endpoint.routes, tools.draw())
+        entity = next(entity for entity in endpoint.entities if entity.name == first)
+    case = Case(request, endpoint, entity)
+    decision = admission(case, event.message.offset, load, limited, tools)
+    tools.cases[request.request_id] = case
+    entry = tools.gate.start(event, load, finish(case, decision, tools), work=case, needs_cover=limited)
+    if isinstance(decision, Refusal) and limited:
+        offset = event.message.offset
+        entry.on_ack = lambda: tools.windows.acked(request.endpoint, offset)
+
+
+async def _awaited(delivery: Awaitable[Any]) -> None:
+    await delivery
+
+
+def is_limited(endpoint: Endpoint | None) -> bool:
+    """Whether the endpoint has rate limits, so that its requests must come on its own partition."""
+    return bool(endpoint and endpoint.ai_gateway and endpoint.ai_gateway.rate_limits)
+
+
+def admission(case: Case, offset: int, load: Load, limited: bool, tools: Serving) -> Refusal | None:
+    """The first "no" a request meets before anything is spent on it; None when it may go on."""
+    request, endpoint = case.request, case.endpoint
+    if endpoint is None or case.entity is None:
+        return refusals.unknown_endpoint()
+    if request.request_id in tools.hung_up:
+        case.gone = True
+        return refusals.caller_gone()
+    if tools.now_ms() >= request.deadline_ms:
+        return refusals.too_late()
+    if tools.gate.share_is_full(load):
+        return refusals.too_many_in_flight(endpoint.name)
+    if not limited:
+        return None
+    taken = tools.windows.admit(endpoint, request, offset=offset, tokens=_reservation(endpoint, request))
+    if isinstance(taken, Taken):
+        case.bookings = taken.bookings
+        return None
+    return taken
+
+
+def _reservation(endpoint: Endpoint, request: RequestReceived) -> int:
+    """Tokens to reserve where tokens are limited: the prompt's estimate, and `max_tokens` when given."""
+    limits = (endpoint.ai_gateway and endpoint.ai_gateway.rate_limits) or ()
+    if all(limit.tokens is None for limit in limits):
+        return 0
+    body = texts.decoded(request.body)
+    found = texts.of_request(endpoint.task, body)
+    most = body.get("max_tokens") or body.get("max_completion_tokens") or 0
+    return counting.estimated_tokens(counting.characters(found)) + (most if isinstance(most, int) else 0)
+
+
+async def finish(case: Case, decision: Refusal | None, tools: Serving) -> None:
+    """Work on one request to its end: whatever happens, it is settled once."""
+    request = case.request
+    try:
+        outcome = refused(decision) if decision is not None else await bounded(case, tools)
+    except Exception as error:
+        logs.event(log, logging.ERROR, "defect", request_id=request.request_id, error=type(error).__name__)
+        log.debug("defect", exc_info=error)
+        outcome = refused(refusals.internal(request.request_id))
+    if case.gone:
+        outcome = msgspec.structs.replace(outcome, caller_waits=False)
+    try:
+        await settle(case, outcome, tools.settling)
+    finally:
+        tools.cases.pop(request.request_id, None)
+    await tools.finished(request.request_id)
+
+
+async def bounded(case: Case, tools: Serving) -> Outcome:
+    """Answer within the deadline, or until the caller hangs up."""
+    left_s = (case.request.deadline_ms - tools.now_ms()) / 1000
+    started = tools.caller.now()
+    try:
+        async with asyncio.timeout(0 if case.gone else left_s) as case.bound:
+            return await answer(case, tools)
+    except TimeoutError:
+        case.provider_ms = case.provider_ms or int((tools.caller.now() - started) * 1000)
+        return refused(refusals.caller_gone() if case.gone else refusals.too_late(), caller_waits=not case.gone)
+    finally:
+        case.bound = None
+
+
+async def answer(case: Case, tools: Serving) -> Outcome:
+    """Input guardrails, then the provider chain with its output guardrails."""
+    endpoint, request = case.endpoint, case.request
+    assert endpoint is not None and case.entity is not None  # noqa: S101 - admission refused these
+    body = texts.decoded(request.body)
+    problem = _unfit(endpoint, request, body)
+    if problem is not None:
+        return refused(problem)
+    found = texts.of_request(endpoint.task, body)
+    case.input_characters = counting.characters(found)
+    guarded = await guarded_request(case, body, found, tools.caller.check)
+    if isinstance(guarded, Refusal):
+        return refused(guarded)
+    return await attempts.call(case, endpoint, case.entity.name, guarded, tools.caller)
+
+
+def _unfit(endpoint: Endpoint, request: RequestReceived, body: dict[str, Any]) -> Refusal | None:
+    if request.task and request.task != endpoint.task:
+        return refusals.bad_request(
+            f"model: endpoint '{endpoint.name}' serves task {endpoint.task}, not {request.task}"
+        )
+    missing = texts.missing_field(endpoint.task, body)
+    return None if missing is None else refusals.bad_request(missing)

@@ -1,0 +1,211 @@
+"""Streams: a provider's events to the caller, piece by piece, guarded and merged for the log."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from contract import refusals
+from contract.endpoint import ServedEntity
+from contract.refusals import Refusal
+from processors.agents.case import Case, Outcome, refused
+from processors.agents.guarding import blocked, note, rules_of
+from processors.agents.relay import Relay, Send
+from processors.guardrails.base import Rules, Verdict
+from processors.guardrails.stream import StreamGuard
+from processors.payload import counting, texts
+from processors.payload.counting import Usage
+from processors.payload.merging import Merged
+from processors.providers.base import ProviderUnreachable
+from processors.providers.sse import DONE
+
+Json = dict[str, Any]
+DONE_EVENT = "data: [DONE]\n\n"
+
+
+def error_event(status: int, error_code: str, message: str) -> str:
+    """The event that ends a stream loudly: OpenAI's client needs `error`, Databricks' code sits beside (3.3)."""
+    error = {"message": message, "code": error_code, "type": "error", "param": None}
+    return f"data: {msgspec.json.encode({'error': error, 'error_code': error_code, 'message': message}).decode()}\n\n"
+
+
+def end_of(outcome: Outcome) -> str:
+    """How a started stream ends for the caller."""
+    return error_event(outcome.status, outcome.error_code, outcome.message) if outcome.refusal else DONE_EVENT
+
+
+class Guards:
+    """One hold-back guard per choice of a stream. `verdict` is set when one blocked."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._by_choice: dict[int, StreamGuard] = {}
+        self.verdict: Verdict | None = None
+
+    def choice(self, index: int, text: str, last: bool) -> str:
+        """What of `text` (and of what was held back) may go out now."""
+        guard = self._by_choice.setdefault(index, StreamGuard(self._rules))
+        released = guard.feed(text) if text else None
+        out = released.text if released else ""
+        if last and not (released and released.blocked):
+            released = guard.finish()
+            out += released.text
+        if released is not None and released.blocked:
+            self.verdict = released.verdict
+        return out
+
+    def rest(self) -> list[tuple[int, str]]:
+        """What the guards still hold when a stream ends without finishing its choices."""
+        released = {index: guard.finish() for index, guard in self._by_choice.items()}
+        self.verdict = next((last.verdict for last in released.values() if last.blocked), self.verdict)
+        return [(index, last.text) for index, last in released.items() if last.text]
+
+
+def guarded(chunk: Json, guards: Guards) -> Json | None:
+    """The chunk with its texts as far as they may go; None when nothing of it is left to send."""
+    choices = [_guarded_choice(choice, guards) for choice in chunk.get("choices") or () if isinstance(choice, dict)]
+    says_nothing = choices and all(_is_empty(choice) for choice in choices) and not chunk.get("usage")
+    return None if says_nothing else {**chunk, "choices": choices}
+
+
+def _guarded_choice(choice: Json, guards: Guards) -> Json:
+    index, last = choice.get("index", 0), choice.get("finish_reason") is not None
+    if isinstance(choice.get("text"), str):
+        return {**choice, "text": guards.choice(index, choice["text"], last)}
+    delta = choice.get("delta") or {}
+    text = delta.get("content")
+    if isinstance(text, str) or last:
+        released = guards.choice(index, text or "", last)
+        if released or isinstance(text, str):
+            delta = {**delta, "content": released}
+    return {**choice, "delta": delta}
+
+
+def _is_empty(choice: Json) -> bool:
+    delta = choice.get("delta") or {}
+    says = any(value for key, value in delta.items())
+    return not says and not choice.get("text") and choice.get("finish_reason") is None
+
+
+class Streaming(NamedTuple):
+    """What relaying takes. `attempt`: names this worker's try; `now`: seconds; `version`: the configuration's."""
+
+    send: Send
+    attempt: str
+    now: Callable[[], float]
+    version: Callable[[], int]
+
+    async def relayed(
+        self, case: Case, entity: ServedEntity, events: AsyncIterator[bytes], *, hide_usage: bool
+    ) -> Outcome:
+        """Relay a begun stream to its end. Before its first piece is out a failure is ProviderUnreachable."""
+        endpoint = case.endpoint
+        assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
+        flow = Flow(self, case, entity, rules_of(endpoint, "output"), hide_usage)
+        try:
+            async for data in events:
+                if data == DONE:
+                    return flow.finished()
+                stopped = flow.take(data)
+                if stopped is not None:
+                    return stopped
+        except ProviderUnreachable as error:
+            if case.relay is None:
+                raise
+            return flow.broken(str(error))
+        if flow.all_choices_finished():
+            return flow.finished()
+        if case.relay is None:
+            raise ProviderUnreachable("the stream ended before it began")
+        return flow.broken("the stream ended early")
+
+
+class Flow:
+    """One stream being relayed."""
+
+    def __init__(self, tools: Streaming, case: Case, entity: ServedEntity, rules: Rules, hide_usage: bool) -> None:
+        self._tools = tools
+        self._case = case
+        self._entity = entity
+        self._guards = None if rules.idle else Guards(rules)
+        self._hide_usage = hide_usage
+        self._merged = Merged()
+        self._started = tools.now()
+        self._open: set[int] = set()
+        self._finished: set[int] = set()
+        case.merged = self._merged
+
+    def take(self, data: bytes) -> Outcome | None:
+        """Relay one event's data; an outcome when a guardrail ends the stream here."""
+        try:
+            chunk = texts.decoded(data)
+        except msgspec.DecodeError:
+            raise ProviderUnreachable("an event is no JSON object") from None
+        self._note_choices(chunk)
+        if self._guards is None:
+            self._merged.add(chunk)
+            if not (self._hide_usage and chunk.get("usage") and not chunk.get("choices")):
+                self._write(data.decode())
+            return None
+        passed = guarded(chunk, self._guards)
+        if passed is not None:
+            self._merged.add(passed)
+            if not (self._hide_usage and passed.get("usage") and not passed.get("choices")):
+                self._write(texts.encoded(passed).decode())
+        return None if self._guards.verdict is None else self._blocked(self._guards.verdict)
+
+    def _note_choices(self, chunk: Json) -> None:
+        for choice in chunk.get("choices") or ():
+            if isinstance(choice, dict):
+                index = choice.get("index", 0)
+                self._open.add(index)
+                if choice.get("finish_reason") is not None:
+                    self._finished.add(index)
+
+    def all_choices_finished(self) -> bool:
+        """Whether every choice seen has said why it ended: then a missing [DONE] is no failure."""
+        return bool(self._open) and self._open == self._finished
+
+    def _write(self, json: str) -> None:
+        case, tools = self._case, self._tools
+        if case.relay is None:
+            case.time_to_first_ms = int((tools.now() - self._started) * 1000)
+            case.relay = Relay(case.request, tools.attempt, self._entity.name, tools.version(), tools.send)
+        case.relay.write(f"data: {json}\n\n")
+
+    def _blocked(self, verdict: Verdict) -> Outcome:
+        note(self._case, verdict, "output")
+        return self._ended(blocked(verdict, "output", usage=self._usage()))
+
+    def finished(self) -> Outcome:
+        """The stream came to its own end."""
+        if self._guards is not None:
+            for index, text in self._guards.rest():
+                chunk: Json = {"choices": [{"index": index, "delta": {"content": text}, "finish_reason": None}]}
+                self._merged.add(chunk)
+                self._write(texts.encoded(chunk).decode())
+            if self._guards.verdict is not None:
+                return self._blocked(self._guards.verdict)
+        if self._case.relay is None:
+            raise ProviderUnreachable("the stream ended before it began")
+        found = self._merged.texts()
+        return Outcome(
+            status=200,
+            logged=texts.encoded(self._merged.answer()),
+            usage=self._usage(),
+            output_characters=counting.characters(found),
+        )
+
+    def broken(self, why: str) -> Outcome:
+        """The provider broke off in the middle."""
+        return self._ended(refusals.provider_unreachable(why))
+
+    def _ended(self, refusal: Refusal) -> Outcome:
+        outcome = refused(refusal, usage=self._usage())
+        return msgspec.structs.replace(outcome, output_characters=counting.characters(self._merged.texts()))
+
+    def _usage(self) -> Usage:
+        try:
+            return msgspec.convert(self._merged.usage or {}, type=Usage)
+        except msgspec.ValidationError:
+            return Usage()

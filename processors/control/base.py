@@ -1,0 +1,53 @@
+"""What every action is handed and what it hands back."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from contract import endpoint, refusals
+from contract.records import Command
+from contract.refusals import Refusal
+from contract.state import View
+
+T = TypeVar("T")
+Change = tuple[str, bytes | None]
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a decision needs besides the configuration. `mint`: a new id of 32 hex digits at each call."""
+
+    now_ms: int
+    mint: Callable[[], str]
+    account_id: str
+    workspace_id: str
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """A "yes": records for `gateway.state`, in order (a null value deletes), and the answer's JSON."""
+
+    changes: tuple[Change, ...] = ()
+    body: bytes = b"{}"
+    status: int = 200
+
+
+Action = Callable[[Command, View, Facts], Decision | Refusal]
+
+
+def asked(kind: type[T], command: Command) -> T | Refusal:
+    """The command's body as `kind`; a body nested beyond reason is malformed, not a defect of ours."""
+    try:
+        return endpoint.asked(kind, command.body)
+    except RecursionError:
+        return refusals.malformed_json("nested too deeply")
+
+
+def answer(value: Any, *changes: Change) -> Decision:
+    """A decision that answers `value` as JSON."""
+    return Decision(changes=changes, body=msgspec.json.encode(value))
+
+
+def is_admin(view: View, name: str) -> bool:
+    """Whether `name` is an active admin of the workspace."""
+    principal = view.principals.get(name)
+    return principal is not None and principal.active and principal.admin

@@ -1,0 +1,32 @@
+"""From a command to a decision: one row per action."""
+
+from collections.abc import Mapping
+
+from contract import refusals
+from contract.records import Command
+from contract.refusals import Refusal
+from contract.state import View
+from processors.control import bootstrap, endpoints, secrets, tokens
+from processors.control.base import Action, Decision, Facts
+
+ACTIONS: Mapping[str, Action] = {
+    "endpoint.create": endpoints.create,
+    "endpoint.update_config": endpoints.update_config,
+    "endpoint.put_ai_gateway": endpoints.put_ai_gateway,
+    "endpoint.delete": endpoints.delete,
+    "token.create": tokens.create,
+    "token.delete": tokens.delete,
+    "scope.create": secrets.create_scope,
+    "scope.delete": secrets.delete_scope,
+    "secret.put": secrets.put,
+    "secret.delete": secrets.delete,
+    "bootstrap.admin": bootstrap.admin,
+}
+
+
+def decide(command: Command, view: View, facts: Facts) -> Decision | Refusal:
+    """What `command` changes in the configuration `view`, and its answer; or why not. Changes nothing itself."""
+    action = ACTIONS.get(command.action)
+    if action is None:
+        return refusals.bad_request(f"action: '{command.action}' is not known")
+    return action(command, view, facts)

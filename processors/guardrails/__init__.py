@@ -1,0 +1,1 @@
+"""Guardrails: pure checks of the texts of a request or of an answer."""

@@ -1,0 +1,56 @@
+"""The words of the guardrail stage: what is asked for, what was found, what follows."""
+
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+PiiSetting = Literal["NONE", "BLOCK", "MASK"]
+Outcome = Literal["passed", "blocked", "masked"]
+
+
+class Behavior(StrEnum):
+    """What happens to personal data; the values are the vendor's strings."""
+
+    NONE = "NONE"
+    BLOCK = "BLOCK"
+    MASK = "MASK"
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """The guardrails of one side (input or output) of one endpoint; hashable."""
+
+    pii: PiiSetting = "NONE"
+    keywords: tuple[str, ...] = ()
+
+    @property
+    def idle(self) -> bool:
+        """True when nothing is configured, so no text needs to be looked at."""
+        return self.pii == "NONE" and not self.keywords
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """One found entity; `start` and `end` count characters of the text as it was given."""
+
+    start: int
+    end: int
+    entity_type: str
+    score: float
+    recogniser: str
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the checks of some texts came to.
+
+    `pii_detected`, `invalid_keywords`: None when that check was not configured.
+    `spans`, `masked`: one entry per text, in order; both hold the text's own value when
+    personal data is not checked. `masked` is filled on a block too: it is what may be logged.
+    `keyword`: index of the first hit in `Rules.keywords`; the word itself goes to nobody.
+    """
+
+    outcome: Outcome
+    pii_detected: bool | None = None
+    invalid_keywords: bool | None = None
+    keyword: int | None = None
+    spans: tuple[tuple[Span, ...], ...] = ()
+    masked: tuple[str, ...] = ()

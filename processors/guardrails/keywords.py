@@ -1,0 +1,94 @@
+"""Forbidden words: substrings of the folded text, found in one pass however long the list.
+
+Folding drops case, width, invisible characters and the length of blanks. A plain NFKC of the
+whole text is avoided: it sorts runs of combining marks in quadratic time.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+
+import ahocorasick
+
+from processors.guardrails.fold import INVISIBLE
+
+_MARKS = "\u0300-\u036f\u3099\u309a"
+_BASE_AND_MARKS = re.compile(f"[^{_MARKS}][{_MARKS}]{{1,4}}")
+
+
+class _Letters(dict[int, str]):
+    """Code point -> its compatible, case-folded form; invisible ones -> nothing."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", character).casefold())
+        folded = INVISIBLE.sub("", folded)
+        if unicodedata.category(character) not in ("Cn", "Co", "Cs"):
+            self[code] = folded
+        return folded
+
+
+_LETTERS = _Letters()
+
+
+class Matcher:
+    """The automaton of one list of keywords; `longest` counts folded characters."""
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self._automaton = ahocorasick.Automaton()
+        folded = [fold_words(word) for word in words]
+        for index, word in enumerate(folded):
+            if word and not self._automaton.exists(word):
+                self._automaton.add_word(word, index)
+        self._automaton.make_automaton()
+        self.longest = max(map(len, folded), default=0)
+
+    def hit(self, text: str) -> int | None:
+        """Return the index of the first keyword that ends in the text; None without one."""
+        if not self.longest:
+            return None
+        for _, index in self._automaton.iter(fold_words(text)):
+            return int(index)
+        return None
+
+    def held(self, text: str) -> int:
+        """How many characters at the text's end may be the beginning of a keyword."""
+        wanted = self.longest - 1
+        at = len(text)
+        while at and wanted > 0:
+            at -= 1
+            wanted -= _counts(text, at)
+        return len(text) - at
+
+
+@lru_cache(maxsize=256)
+def matcher(words: tuple[str, ...]) -> Matcher:
+    """Build the matcher of a list once for each value of it."""
+    return Matcher(words)
+
+
+def fold_words(text: str) -> str:
+    """Fold for comparison; blanks at both ends go, blanks inside become one space.
+
+    >>> fold_words("  Ｓuper\\u200b  SECRET ")
+    'super secret'
+    """
+    if text.isascii():
+        return " ".join(text.lower().split())
+    composed = _BASE_AND_MARKS.sub(lambda m: unicodedata.normalize("NFKC", m[0]), text)
+    return " ".join(composed.translate(_LETTERS).split())
+
+
+def unusable(words: Iterable[str]) -> tuple[str, ...]:
+    """Return the keywords of which folding leaves nothing: they cannot be configured."""
+    return tuple(word for word in words if not fold_words(word))
+
+
+def _counts(text: str, at: int) -> int:
+    """1 when the character is sure to be one of the folded text, so that we hold enough."""
+    character = text[at]
+    if character.isspace():
+        return 0 if at and text[at - 1].isspace() else 1
+    folded = _LETTERS[ord(character)]
+    return 1 if folded.strip() and not unicodedata.combining(folded[0]) else 0

@@ -1,0 +1,1 @@
+"""What is inside a request or answer: texts to guard, tokens, characters."""

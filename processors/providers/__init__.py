@@ -1,0 +1,1 @@
+"""One file per provider wire form; rows in `registry`."""

@@ -1,0 +1,1 @@
+"""Rate limits: which windows a request touches, and whether they have room."""

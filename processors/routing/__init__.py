@@ -1,0 +1,1 @@
+"""Which served entity is called first, and which next."""

@@ -1,0 +1,57 @@
+"""Everything the processors take from the environment, read once."""
+
+import os
+import socket
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Frozen settings of one worker. Sizes in bytes, times in the unit of their name."""
+
+    brokers: str = "127.0.0.1:9092"
+    data: str = ".headgate"
+    worker: str = "worker"
+    log_level: str = "INFO"
+    account_id: str = "00000000-0000-4000-8000-000000000001"
+    workspace_id: str = "1"
+    group: str = "headgate-workers"
+    in_flight: int = 4_000
+    in_flight_bytes: int = 512 * 1024 * 1024
+    endpoint_share: float = 0.25
+    fetch_wait_ms: int = 50
+    session_timeout_s: float = 10.0
+    drain_s: float = 330.0
+    log_raw_payloads: bool = False
+
+    @staticmethod
+    def from_env(env: Mapping[str, str] = os.environ) -> "Settings":
+        """Settings from `HEADGATE_*`; ValueError names a variable that does not parse."""
+        data = env.get("HEADGATE_DATA", ".headgate")
+        return Settings(
+            brokers=env.get("HEADGATE_BROKERS", "127.0.0.1:9092"),
+            data=data,
+            worker=f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}",
+            log_level=env.get("HEADGATE_LOG_LEVEL", "INFO"),
+            account_id=env.get("HEADGATE_ACCOUNT_ID", Settings().account_id),
+            workspace_id=env.get("HEADGATE_WORKSPACE_ID", "1"),
+            in_flight=_number(env, "HEADGATE_IN_FLIGHT", 4_000),
+            in_flight_bytes=_number(env, "HEADGATE_IN_FLIGHT_BYTES", 512 * 1024 * 1024),
+            drain_s=float(_number(env, "HEADGATE_DRAIN_SECONDS", 330)),
+            log_raw_payloads=env.get("HEADGATE_LOG_RAW_PAYLOADS", "false").lower() == "true",
+        )
+
+
+def _number(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name, str(default))
+    if not text.isdigit():
+        raise ValueError(f"{name} must be a whole number, got {text!r}")
+    return int(text)
+
+
+def master_key_text(settings: Settings, env: Mapping[str, str] = os.environ) -> str:
+    """The master key, base64 of 32 bytes: from the environment, else from the data directory's file."""
+    return env.get("HEADGATE_MASTER_KEY") or (Path(settings.data) / "master.key").read_text().strip()

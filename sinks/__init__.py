@@ -1,0 +1,1 @@
+"""Topics to things that are not topics: Prometheus metrics, dead-letter files."""

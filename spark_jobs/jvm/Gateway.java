@@ -1,0 +1,145 @@
+package headgate;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
+
+/**
+ * The gateway as {@code ai_query} sees it: where it is, with what token, and how often a call is tried.
+ *
+ * <p>The token comes from the environment or a file, never from a SQL setting, which any reader of the session could print.
+ */
+final class Gateway {
+  static final String CHAT = "llm/v1/chat";
+  static final ObjectMapper JSON = new ObjectMapper();
+
+  private static final Duration CONNECT = Duration.ofSeconds(5);
+  private static final Duration LOOK_UP = Duration.ofSeconds(5);
+  /** One call with all its tries and waits. */
+  private static final Duration DEADLINE = Duration.ofSeconds(120);
+  private static final int TRIES = 3;
+  private static final Map<String, String> TASKS = new ConcurrentHashMap<>();
+  private static final HttpClient CLIENT = HttpClient.newBuilder().connectTimeout(CONNECT).build();
+
+  private Gateway() {}
+
+  /** The call could not be answered; the message says why and carries no token. */
+  static final class Failed extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    Failed(String why) {
+      super(why);
+    }
+  }
+
+  /** The endpoint's task, remembered; {@link #CHAT} when the gateway does not say. */
+  static String task(String endpoint) {
+    String known = TASKS.get(endpoint);
+    if (known != null) {
+      return known;
+    }
+    try {
+      HttpRequest request = to("/api/2.0/serving-endpoints/" + encoded(endpoint)).timeout(LOOK_UP).GET().build();
+      HttpResponse<String> answer = CLIENT.send(request, HttpResponse.BodyHandlers.ofString());
+      String task = answer.statusCode() == 200 ? JSON.readTree(answer.body()).path("task").asText("") : "";
+      if (task.isEmpty()) {
+        return CHAT;
+      }
+      TASKS.put(endpoint, task);
+      return task;
+    } catch (IOException | Failed error) {
+      return CHAT; // the call itself will say what is wrong
+    } catch (InterruptedException error) {
+      Thread.currentThread().interrupt();
+      return CHAT;
+    }
+  }
+
+  /** Ask the endpoint; 429 and 503 are tried again while the deadline allows, anything else from 300 on is {@link Failed}. */
+  static JsonNode invoke(String endpoint, JsonNode body) {
+    long end = System.nanoTime() + DEADLINE.toNanos();
+    try {
+      byte[] bytes = JSON.writeValueAsBytes(body);
+      for (int attempt = 1; ; attempt++) {
+        HttpResponse<String> answer = send(endpoint, bytes, end);
+        if (answer.statusCode() < 300) {
+          return JSON.readTree(answer.body());
+        }
+        long pause = pause(answer, attempt);
+        boolean again = answer.statusCode() == 429 || answer.statusCode() == 503;
+        if (!again || attempt == TRIES || System.nanoTime() + pause * 1_000_000L > end) {
+          throw new Failed("endpoint " + endpoint + " answered " + answer.statusCode() + ": " + answer.body());
+        }
+        Thread.sleep(pause);
+      }
+    } catch (IOException error) {
+      throw new Failed("endpoint " + endpoint + " is unreachable: " + error);
+    } catch (InterruptedException error) {
+      Thread.currentThread().interrupt();
+      throw new Failed("interrupted while asking endpoint " + endpoint);
+    }
+  }
+
+  private static HttpResponse<String> send(String endpoint, byte[] body, long end) throws IOException, InterruptedException {
+    Duration left = Duration.ofNanos(Math.max(1_000_000L, end - System.nanoTime()));
+    HttpRequest request =
+        to("/serving-endpoints/" + encoded(endpoint) + "/invocations")
+            .header("Content-Type", "application/json")
+            .timeout(left)
+            .POST(HttpRequest.BodyPublishers.ofByteArray(body))
+            .build();
+    return CLIENT.send(request, HttpResponse.BodyHandlers.ofString());
+  }
+
+  /** Milliseconds to wait: what the gateway asks for, else doubling from half a second, both spread by chance. */
+  private static long pause(HttpResponse<String> answer, int attempt) {
+    long asked = answer.headers().firstValue("retry-after").map(Gateway::seconds).orElse(0L) * 1000;
+    long own = 500L << (attempt - 1);
+    return Math.max(asked, own) + ThreadLocalRandom.current().nextLong(250);
+  }
+
+  private static long seconds(String value) {
+    try {
+      return Math.max(0L, Math.min(3600L, Long.parseLong(value.trim())));
+    } catch (NumberFormatException error) {
+      return 0; // a date: our own pause will do
+    }
+  }
+
+  private static HttpRequest.Builder to(String path) throws IOException {
+    String url = System.getenv("HEADGATE_URL");
+    if (url == null || url.isBlank()) {
+      throw new Failed("HEADGATE_URL is not set");
+    }
+    URI uri = URI.create(url.strip().replaceAll("/+$", "") + path);
+    return HttpRequest.newBuilder(uri).version(HttpClient.Version.HTTP_1_1).header("Authorization", "Bearer " + token());
+  }
+
+  /** Read at every call, so that a token can be replaced while the session runs. */
+  private static String token() throws IOException {
+    String token = System.getenv("HEADGATE_TOKEN");
+    String file = System.getenv("HEADGATE_TOKEN_FILE");
+    if ((token == null || token.isBlank()) && file != null && !file.isBlank()) {
+      token = Files.readString(java.nio.file.Path.of(file));
+    }
+    if (token == null || token.isBlank()) {
+      throw new Failed("neither HEADGATE_TOKEN nor HEADGATE_TOKEN_FILE is set");
+    }
+    return token.strip();
+  }
+
+  private static String encoded(String name) {
+    return URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20");
+  }
+}

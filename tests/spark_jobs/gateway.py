@@ -1,0 +1,60 @@
+"""A small serving endpoint for `ai_query`: answers by the endpoint's name, remembers what it was asked."""
+
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+TASKS = {"vectors": "llm/v1/embeddings", "completions": "llm/v1/completions"}
+
+
+class Gateway(ThreadingHTTPServer):
+    """Listens on a free port of 127.0.0.1; `asked` holds (endpoint, authorization, body) of each call."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[tuple[str, str, dict[str, Any]]] = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def answer(self, endpoint: str, body: dict[str, Any]) -> tuple[int, Any]:
+        """Status and body of the answer to one call."""
+        times = sum(name == endpoint for name, _, _ in self.asked)
+        if endpoint == "vectors":
+            return 200, {"data": [{"embedding": [0.5, -1.0]}]}
+        if endpoint == "completions":
+            return 200, {"choices": [{"text": f"{body['prompt']}!"}]}
+        if endpoint == "busy" or (endpoint == "hiccup" and times % 2):
+            return 429, {"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "slow down"}
+        if endpoint == "broken":
+            return 400, {"error_code": "BAD_REQUEST", "message": "no"}
+        text = '{"name": "Ann", "n": 3}' if endpoint == "structured" else f"you said {body['messages'][-1]['content']}"
+        return 200, {"choices": [{"message": {"role": "assistant", "content": None if endpoint == "mute" else text}}]}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: Gateway
+
+    def do_GET(self) -> None:  # noqa: N802
+        """The endpoint's description, as far as `ai_query` looks at it."""
+        name = self.path.rsplit("/", 1)[-1]
+        self._send(200, {"name": name, "task": TASKS.get(name, "llm/v1/chat")})
+
+    def do_POST(self) -> None:  # noqa: N802
+        """An invocation."""
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        endpoint = self.path.split("/")[2]
+        self.server.asked.append((endpoint, self.headers["Authorization"], body))
+        self._send(*self.server.answer(endpoint, body))
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def _send(self, status: int, body: Any) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)

@@ -1,0 +1,5 @@
+SELECT
+  ai_query(
+    "taka_ai_gateway_endpoint",
+    "専門家の混合モデルとは何ですか?"
+  )
