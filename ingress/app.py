@@ -24,6 +24,7 @@ from ingress.bus import Bus, Replies, slot_of
 from ingress.commands import Commands
 from ingress.identity import token_hash
 from ingress.ports import Boot
+from ingress.protocol import BoundedHeads
 from ingress.settings import Hidden, Settings, kept
 from ingress.views import StateReader
 from ingress.waiting import Waiters
@@ -53,7 +54,7 @@ def server(app: FastAPI, settings: Settings) -> Server:
         app,
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=BoundedHeads,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -169,6 +170,8 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again when it is done: by then there is nothing more to do for it
         signal.signal(number, signal.SIG_IGN)
+    # while the broker is away aiokafka says so a hundred times a second; "broker lost" and "broker reached" are ours
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLogger().level))
     uvloop.run(serve(settings, master_key, admin_token))
 

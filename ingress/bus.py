@@ -65,20 +65,26 @@ class Bus:
         """
         if self._lost.is_set() or self._producer is None:
             return False
-        if await self._send(self._producer, topic, key.encode(), value, spread=spread):
+        failure = await self._send(self._producer, topic, key.encode(), value, spread=spread)
+        if failure is None:
             return True
-        self._lost.set()
+        if not self._lost.is_set():
+            self._lost.set()
+            logs.event(LOG, logging.WARNING, "broker lost", topic=topic, error=type(failure).__name__)
         return False
 
-    async def _send(self, producer: AIOKafkaProducer, topic: str, key: bytes, value: bytes, *, spread: bool) -> bool:
+    @staticmethod
+    async def _send(
+        producer: AIOKafkaProducer, topic: str, key: bytes, value: bytes, *, spread: bool
+    ) -> KafkaError | TimeoutError | None:
+        """Why the record was not delivered; None when it was."""
         partition = crc32(key) % SPREAD[topic] if spread else None
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
                 await (await producer.send(topic, value, key=key, partition=partition))
         except (KafkaError, TimeoutError) as error:
-            logs.event(LOG, logging.WARNING, "not delivered", topic=topic, error=type(error).__name__)
-            return False
-        return True
+            return error
+        return None
 
     def cancel(self, request_id: str) -> None:
         """Tell the workers, without waiting, that nobody waits for this request any more."""
@@ -96,7 +102,6 @@ class Bus:
                     self._lost.clear()
                     logs.event(LOG, logging.INFO, "broker reached")
                     await self._lost.wait()
-                    logs.event(LOG, logging.WARNING, "broker lost")
                 await asyncio.sleep(RETRY_SECONDS)
         finally:
             self._lost.set()
@@ -126,7 +131,7 @@ class Bus:
     async def _probe(self, producer: AIOKafkaProducer) -> bool:
         """Whether a record gets through: a cancel of nobody, which the workers pass over."""
         record = codec.encode(Cancelled(request_id=""))
-        return await self._send(producer, topics.CANCELS.name, b"", record, spread=False)
+        return await self._send(producer, topics.CANCELS.name, b"", record, spread=False) is None
 
 
 def read_reply(value: bytes) -> Reply | Unreadable:

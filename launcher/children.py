@@ -3,7 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -92,26 +93,33 @@ class Child:
         await _either(self._stopping.wait(), asyncio.sleep(wait_s))
 
     async def _run(self) -> int:
-        process = self._process = await asyncio.create_subprocess_exec(
+        async with _pipe() as (output, reader):
+            try:
+                process = self._process = await self._spawn(output)
+            finally:
+                os.close(output)
+            listening = asyncio.create_task(self._listen(reader))
+            probing = asyncio.create_task(self._probe())
+            try:
+                return await process.wait()
+            finally:
+                _sweep(process.pid)  # what it has started would hold the pipe open
+                probing.cancel()
+                await asyncio.gather(listening, probing, return_exceptions=True)
+
+    async def _spawn(self, output: int) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
             *self.part.command,
             env=self.part.environ,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            limit=LONGEST_LINE,
+            stdout=output,
+            stderr=output,
             start_new_session=True,  # Ctrl-C is for the launcher alone, which stops in order
             preexec_fn=tether.to(os.getpid()),
         )
         if self._stopping.is_set():  # asked to stop while it was being born
             process.terminate()
-        assert process.stdout is not None  # noqa: S101
-        listening = asyncio.create_task(self._listen(process.stdout))
-        probing = asyncio.create_task(self._probe())
-        code = await process.wait()
-        _sweep(process.pid)  # what it has started would hold the pipe open
-        probing.cancel()
-        await asyncio.gather(listening, probing, return_exceptions=True)
-        return code
+        return process
 
     async def _listen(self, pipe: asyncio.StreamReader) -> None:
         with _log(self._log_path) as log:
@@ -176,6 +184,20 @@ def _log(path: Path) -> BinaryIO:
     if path.is_file() and path.stat().st_size > LOG_BYTES:
         path.replace(path.with_suffix(".log.1"))
     return path.open("ab", buffering=0)
+
+
+@asynccontextmanager
+async def _pipe() -> AsyncIterator[tuple[int, asyncio.StreamReader]]:
+    """A pipe of our own: with asyncio's, a child that ended counts as running until its pipe is closed."""
+    ours, childs = os.pipe()
+    reader = asyncio.StreamReader(limit=LONGEST_LINE)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ours, "rb", 0)
+    )
+    try:
+        yield childs, reader
+    finally:
+        transport.close()
 
 
 async def _line(pipe: asyncio.StreamReader) -> bytes:

@@ -14,12 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
-from typing import IO
+from typing import IO, Protocol
 
 import msgspec
 
 from launcher import demo_show, demo_steps, notebook, plan, ports, tether
-from launcher.demo_sql import Terminal
+from launcher.demo_sql import Rows, Terminal
 from launcher.demo_steps import Step
 from launcher.notebook import Notebook
 from launcher.obstacle import Obstacle
@@ -29,7 +29,7 @@ LAKE_INTERVAL_S = "2"
 PORT = 8400
 START_WITHIN_S = 900  # the first time it fetches jars
 ROWS_WITHIN_S = 90
-POLL_S = 0.5
+POLL_S = 1.5  # a count costs the lake's job some of its two cores
 STOP_WITHIN_S = 60
 EXPORT = "export "
 LOOPBACK = "127.0.0.1,localhost"
@@ -108,11 +108,19 @@ def surroundings(environ: Mapping[str, str], reached: Reached) -> dict[str, str]
     return kept | ours | {"NO_PROXY": LOOPBACK, "no_proxy": LOOPBACK}
 
 
+class Tables(Protocol):
+    """Whatever runs a statement over the tables."""
+
+    def sql(self, text: str) -> Rows:
+        """Its rows; Obstacle when it fails."""
+        ...
+
+
 class Walk:
     """Goes through the steps; stops at the first that is not as it should be."""
 
-    def __init__(self, book: Notebook, sql: Terminal, started: str, say: Say) -> None:
-        self._book, self._sql, self._started, self._say = book, sql, started, say
+    def __init__(self, book: Notebook, sql: Tables, started: str, say: Say, poll_s: float = POLL_S) -> None:
+        self._book, self._sql, self._started, self._say, self._poll_s = book, sql, started, say, poll_s
 
     def all(self, steps: Sequence[Step]) -> bool:
         """Run the steps; whether all of them went well."""
@@ -136,7 +144,7 @@ class Walk:
         """Wait for the lake; what is missing at the end of it shows in the step's own outcome."""
         until = time.monotonic() + ROWS_WITHIN_S
         while self._rows(table) < count and time.monotonic() < until:
-            time.sleep(POLL_S)
+            time.sleep(self._poll_s)
 
     def _rows(self, table: str) -> int:
         try:

@@ -12,7 +12,7 @@ from launcher.notebook import Outcome
 WIDTH = 118
 TEXT_LINES = 14
 TABLE_ROWS = 24
-CELL = 42
+NARROWEST = 10
 
 
 def lines(outcome: Outcome) -> Iterator[str]:
@@ -38,27 +38,42 @@ def shortened(text: str) -> list[str]:
 
 
 def table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Rows as columns of text; long cells and long tables are cut."""
+    """Rows as columns of text that fit the console; long cells and long tables are cut."""
     if not rows:
         yield "(no rows)"
         return
     names = list(rows[0])
-    body = [[_cell(row.get(name)) for name in names] for row in rows[:TABLE_ROWS]]
-    widths = [max(map(columns, column)) for column in zip(names, *body, strict=True)]
+    body = [[_text(row.get(name)) for name in names] for row in rows[:TABLE_ROWS]]
+    widths = fitting([max(map(columns, column)) for column in zip(names, *body, strict=True)])
     for cells in [names, ["-" * size for size in widths], *body]:
-        yield "  ".join(_padded(text, size) for text, size in zip(cells, widths, strict=True)).rstrip()
+        yield "  ".join(_cell(text, size) for text, size in zip(cells, widths, strict=True)).rstrip()
     if len(rows) > TABLE_ROWS:
         yield f"... and {len(rows) - TABLE_ROWS} more"
 
 
-def _cell(value: Any) -> str:
-    text = value if isinstance(value, str) else compact(value)
-    text = " ".join(text.split())
-    return text if len(text) <= CELL else text[: CELL - 1] + "…"
+def fitting(widths: list[int]) -> list[int]:
+    """The widths, the widest ones made smaller until a line fits, but none below some letters.
+
+    >>> fitting([10, 300, 20]), fitting([10, 20])
+    ([10, 84, 20], [10, 20])
+    """
+    made = list(widths)
+    while sum(made) + 2 * (len(made) - 1) > WIDTH and max(made) > NARROWEST:
+        made[made.index(max(made))] -= 1
+    return made
 
 
-def _padded(text: str, size: int) -> str:
-    return text + " " * (size - columns(text))
+def _text(value: Any) -> str:
+    return " ".join((value if isinstance(value, str) else compact(value)).split())
+
+
+def _cell(text: str, size: int) -> str:
+    if columns(text) <= size:
+        return text + " " * (size - columns(text))
+    kept = text[: size - 1]
+    while columns(kept) > size - 1:
+        kept = kept[:-1]
+    return kept + "…" + " " * (size - 1 - columns(kept))
 
 
 def columns(text: str) -> int:

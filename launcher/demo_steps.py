@@ -89,7 +89,7 @@ def counts(column: str, wanted: Mapping[int, int]) -> Check:
 
 def limited(outcome: Outcome) -> str | None:
     """Ten calls were answered, then the endpoint's limit refused one."""
-    if type(outcome.error).__name__ != "RateLimitError" or "REQUEST_LIMIT_EXCEEDED" not in str(outcome.error):
+    if type(outcome.error).__name__ != "RateLimitError" or "rate limit exceeded for endpoint" not in str(outcome.error):
         return f"wanted: a RateLimitError at the eleventh call, got {outcome.error!r}"
     said = outcome.printed.count(" sent:")
     return None if said == LIMIT else f"wanted: {LIMIT} answers before it, got {said}"

@@ -45,9 +45,7 @@ def prepare(settings: Settings, options: Options, draw: data_dir.Draw, say: Say)
     data_dir.make(settings.data)
     data_dir.occupy(settings.data)
     if not ports.is_free(options.port, options.host):
-        raise Obstacle(
-            f"Port {options.port} on {options.host} is taken: stop what listens there, or give another --port."
-        )
+        raise Obstacle(f"Port {options.port} on {options.host} is taken: free it, or give another --port.")
     data_dir.master_key(settings.data, draw)
     token = data_dir.admin_token(settings.data, settings.environ.get("HEADGATE_ADMIN_TOKEN"), draw)
     found = toolchain(settings, say)

@@ -39,6 +39,12 @@ class Bounded:
         return value
 
 
+def added_ms(row: RequestLogged) -> int:
+    """What the gateway added: `execution_duration_ms` is the last try's alone, but failed tries are not ours either."""
+    providers_ms = max(row.execution_duration_ms, sum(attempt.duration_ms for attempt in row.attempts))
+    return max(0, row.total_duration_ms - providers_ms)
+
+
 class Metrics:
     """Every metric, in a registry of its own."""
 
@@ -103,8 +109,7 @@ class Metrics:
         if row.time_to_first_token_ms is not None:
             self.first_token.labels(endpoint).observe(row.time_to_first_token_ms / 1_000)
         if row.attempts:
-            added_ms = max(0, row.total_duration_ms - row.execution_duration_ms)
-            self.overhead.labels(endpoint).observe(added_ms / 1_000)
+            self.overhead.labels(endpoint).observe(added_ms(row) / 1_000)
 
     def _decisions(self, endpoint: str, row: RequestLogged) -> None:
         for attempt in row.attempts:

@@ -56,7 +56,7 @@ class Batches:
             logs = logs.select("log.*")
             if held["tracked"]:
                 self._requests(names.ENDPOINT_USAGE, layouts.USAGE, usage.usage_rows(logs), transaction)
-            for part in held["payload_tables"]:
+            for part in sorted(held["payload_tables"]):
                 self._payload(logs, part, transaction)
             self.done(_written(number, held))
         finally:

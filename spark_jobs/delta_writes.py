@@ -38,6 +38,21 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
 
 def ensure(spark: SparkSession, path: Path, layout: Layout) -> None:
     """Create the table unless it is there; give an older one the columns it lacks."""
+    if not has_commit(path):
+        _create(spark, path, layout)
+        return
+    there = set(spark.read.format("delta").load(str(path)).columns)
+    missing = [f"`{column.name}` {column.sql_type}" for column in layout.columns if column.name not in there]
+    if missing:
+        spark.sql(f"ALTER TABLE delta.`{path}` ADD COLUMNS ({', '.join(missing)})")
+
+
+def has_commit(path: Path) -> bool:
+    """Whether a table is there; a directory alone is what an interrupted creation leaves."""
+    return any((path / "_delta_log").glob("*.json"))
+
+
+def _create(spark: SparkSession, path: Path, layout: Layout) -> None:
     builder = DeltaTable.createIfNotExists(spark).location(str(path))
     for column in layout.columns:
         builder = builder.addColumn(column.name, column.sql_type)
@@ -45,10 +60,6 @@ def ensure(spark: SparkSession, path: Path, layout: Layout) -> None:
         builder = builder.property(name, value)
     builder = builder.property("delta.dataSkippingStatsColumns", ",".join(layout.statistics))
     builder.clusterBy(*layout.cluster_by).execute()
-    there = set(DeltaTable.forPath(spark, str(path)).toDF().columns)
-    missing = [f"`{c.name}` {c.sql_type}" for c in layout.columns if c.name not in there]
-    if missing:
-        spark.sql(f"ALTER TABLE delta.`{path}` ADD COLUMNS ({', '.join(missing)})")
 
 
 def append(rows: DataFrame, path: Path, transaction: Transaction) -> None:

@@ -1,26 +1,17 @@
 """The words of the guardrail stage: what is asked for, what was found, what follows."""
 
-from enum import StrEnum
 from typing import Literal
 
 import msgspec
 
-PiiSetting = Literal["NONE", "BLOCK", "MASK"]
+Behavior = Literal["NONE", "BLOCK", "MASK"]  # the vendor's strings
 Outcome = Literal["passed", "blocked", "masked"]
-
-
-class Behavior(StrEnum):
-    """What happens to personal data; the values are the vendor's strings."""
-
-    NONE = "NONE"
-    BLOCK = "BLOCK"
-    MASK = "MASK"
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """The guardrails of one side (input or output) of one endpoint; hashable."""
 
-    pii: PiiSetting = "NONE"
+    pii: Behavior = "NONE"
     keywords: tuple[str, ...] = ()
 
     @property

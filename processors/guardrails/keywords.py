@@ -6,7 +6,6 @@ whole text is avoided: it sorts runs of combining marks in quadratic time.
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from functools import lru_cache
 
 import ahocorasick
@@ -78,11 +77,6 @@ def fold_words(text: str) -> str:
         return " ".join(text.lower().split())
     composed = _BASE_AND_MARKS.sub(lambda m: unicodedata.normalize("NFKC", m[0]), text)
     return " ".join(composed.translate(_LETTERS).split())
-
-
-def unusable(words: Iterable[str]) -> tuple[str, ...]:
-    """Return the keywords of which folding leaves nothing: they cannot be configured."""
-    return tuple(word for word in words if not fold_words(word))
 
 
 def _counts(text: str, at: int) -> int:

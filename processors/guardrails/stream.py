@@ -56,11 +56,20 @@ class StreamGuard:
         self._found = False
         self._blocked: Released | None = None
 
+    @property
+    def held(self) -> int:
+        """How many characters have been received and not released."""
+        return len(self._buffer)
+
     def feed(self, delta: str) -> Released:
         """Take the next piece of the answer."""
+        if self._blocked:
+            return self._blocked
         self._buffer += delta
-        if self._rules.idle or len(self._buffer) < self._look_again_at:
-            return self._release(len(self._buffer) if self._rules.idle else 0, [])
+        if self._rules.idle:
+            return self._release(len(self._buffer), [])
+        if len(self._buffer) < self._look_again_at:
+            return self._release(0, [])
         released = self._look(final=False)
         if len(self._buffer) > _PATIENCE:
             self._look_again_at = len(self._buffer) * 5 // 4
@@ -68,11 +77,9 @@ class StreamGuard:
 
     def finish(self) -> Released:
         """Release all the rest, after its check."""
-        return self._look(final=True)
+        return self._blocked or self._look(final=True)
 
     def _look(self, *, final: bool) -> Released:
-        if self._blocked:
-            return self._blocked
         hit = self._matcher.hit(self._buffer)
         if hit is not None:
             return self._block(hit)
@@ -92,7 +99,6 @@ class StreamGuard:
         cut = _outside(raw, cut)
         spans = resolve((s for s in raw if s.end <= cut), folded.shadow)
         if spans and self._rules.pii == "BLOCK":
-            self._found = True
             return self._block(None)
         return self._release(self._original_cut(folded, cut, end), self._in_buffer(folded, spans))
 
@@ -120,36 +126,32 @@ class StreamGuard:
             self._offset += len(raw)
             self._look_again_at = 0
         self._found = self._found or bool(spans)
-        return Released(
-            text=masked(raw, spans),
-            pii_detected=self._found if self._rules.pii != "NONE" else None,
-            invalid_keywords=False if self._rules.keywords else None,
-        )
+        return self._report(masked(raw, spans))
 
     def _block(self, keyword: int | None) -> Released:
         spans = self._spans_of_buffer()
         self._found = self._found or bool(spans)
-        pii_detected = self._found if self._rules.pii != "NONE" else None
-        invalid_keywords = keyword is not None if self._rules.keywords else None
-        shift = self._offset
-        moved = (msgspec.structs.replace(s, start=s.start + shift, end=s.end + shift) for s in spans)
+        report = self._report("")
         verdict = Verdict(
             outcome="blocked",
-            pii_detected=pii_detected,
-            invalid_keywords=invalid_keywords,
+            pii_detected=report.pii_detected,
+            invalid_keywords=keyword is not None if self._rules.keywords else None,
             keyword=keyword,
-            spans=(tuple(moved),),
+            spans=(tuple(_moved(span, self._offset) for span in spans),),
             masked=(masked(self._buffer, spans),),
         )
         self._buffer = ""
-        self._blocked = Released(
-            text="",
-            blocked=True,
-            pii_detected=pii_detected,
-            invalid_keywords=invalid_keywords,
-            verdict=verdict,
+        self._blocked = msgspec.structs.replace(
+            report, blocked=True, invalid_keywords=verdict.invalid_keywords, verdict=verdict
         )
         return self._blocked
+
+    def _report(self, text: str) -> Released:
+        return Released(
+            text=text,
+            pii_detected=self._found if self._rules.pii != "NONE" else None,
+            invalid_keywords=False if self._rules.keywords else None,
+        )
 
     def _spans_of_buffer(self) -> list[Span]:
         if self._rules.pii == "NONE":
@@ -158,6 +160,10 @@ class StreamGuard:
         known = len(self._context)
         raw = [span for span in build_detector().raw(folded) if span.start >= known]
         return self._in_buffer(folded, resolve(raw, folded.shadow))
+
+
+def _moved(span: Span, by: int) -> Span:
+    return msgspec.structs.replace(span, start=span.start + by, end=span.end + by)
 
 
 def _outside(spans: list[Span], cut: int) -> int:

@@ -55,7 +55,7 @@ public final class AiQuery {
       if (failing) {
         throw failed;
       }
-      envelope.putNull("result").put("errorMessage", failed.getMessage());
+      envelope.putNull("result").put("errorMessage", failed.why());
     }
     return UTF8String.fromString(envelope.toString());
   }

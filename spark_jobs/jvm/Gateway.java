@@ -14,6 +14,9 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
+import org.apache.spark.QueryContext;
+import org.apache.spark.SparkRuntimeException;
+import scala.collection.immutable.Map$;
 
 /**
  * The gateway as {@code ai_query} sees it: where it is, with what token, and how often a call is tried.
@@ -34,12 +37,18 @@ final class Gateway {
 
   private Gateway() {}
 
-  /** The call could not be answered; the message says why and carries no token. */
-  static final class Failed extends RuntimeException {
+  /** The call could not be answered; says why, carries no token. An error of Spark's own kind, so that people see no stack. */
+  static final class Failed extends SparkRuntimeException {
     private static final long serialVersionUID = 1L;
+    private final String why;
 
     Failed(String why) {
-      super(why);
+      super("USER_RAISED_EXCEPTION", Map$.MODULE$.<String, String>empty().updated("errorMessage", "ai_query: " + why), null, new QueryContext[0], "");
+      this.why = why;
+    }
+
+    String why() {
+      return why;
     }
   }
 

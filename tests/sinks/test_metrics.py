@@ -41,6 +41,13 @@ def test_overhead_is_the_duration_without_the_providers_time() -> None:
     assert value(metrics, "headgate_request_duration_seconds_sum", endpoint="chat") == 0.487
 
 
+def test_the_time_of_failed_tries_is_no_overhead() -> None:
+    metrics = Metrics()
+    tried = tuple(Attempt(served_entity_name="gpt", status=status, duration_ms=100) for status in (503, 200))
+    metrics.count(logged(total_duration_ms=205, execution_duration_ms=100, attempts=tried))
+    assert value(metrics, "headgate_overhead_seconds_sum", endpoint="chat") == 0.005
+
+
 def test_a_request_that_reached_no_provider_has_no_overhead() -> None:
     metrics = Metrics()
     metrics.count(logged(status_code=429, refusal="rate_limited", total_duration_ms=4))

@@ -15,24 +15,22 @@ from tests.spark_jobs.gateway import Gateway
 
 JARS = Path(os.environ.get("HEADGATE_JARS", Path(__file__).parents[2] / ".headgate" / "jars"))
 EMPTY, BLOCKED, PLAIN = "empty", "blocked", "plain"
-SEED_RECORDS = [
-    rows.entity(created_by="<user_email>", endpoint_name=rows.SEED_TABLE.prefix),
-    *(
-        rows.logged(name, payload_table=rows.SEED_TABLE, **changes)  # type: ignore[arg-type]
-        for name, changes in {
-            PLAIN: {
-                "request": '{"messages":[{"role":"user","content":"about SuperSecretProject"}]}',
-                "response": '{"choices":[{"message":{"role":"assistant","content":"hi"}}],'
-                '"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4}}',
-            },
-            EMPTY: {"request": '{"messages":[]}', "response": '{"choices":[]}'},
-            "parts": {"request": '{"messages":[{"role":"user","content":[{"type":"text","text":"hello"}]}]}'},
-            "no json": {"request": "hello", "response": "<html>"},
-            "too long": {"request": None, "response": None, "logging_error_codes": ("MAX_REQUEST_SIZE_EXCEEDED",)},
-            BLOCKED: {"status_code": 400, "response": '{"usage":{},"input_guardrail":[]}', "refusal": "guardrail"},
-            "limited": {"status_code": 429, "response": "{}", "refusal": "request_limit"},
-        }.items()
-    ),
+ENTITY = rows.entity(created_by="<user_email>", endpoint_name=rows.SEED_TABLE.prefix)
+REQUESTS = [
+    rows.logged(name, payload_table=rows.SEED_TABLE, **changes)  # type: ignore[arg-type]
+    for name, changes in {
+        PLAIN: {
+            "request": '{"messages":[{"role":"user","content":"about SuperSecretProject"}]}',
+            "response": '{"choices":[{"message":{"role":"assistant","content":"hi"}}],'
+            '"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4}}',
+        },
+        EMPTY: {"request": '{"messages":[]}', "response": '{"choices":[]}'},
+        "parts": {"request": '{"messages":[{"role":"user","content":[{"type":"text","text":"hello"}]}]}'},
+        "no json": {"request": "hello", "response": "<html>"},
+        "too long": {"request": None, "response": None, "logging_error_codes": ("MAX_REQUEST_SIZE_EXCEEDED",)},
+        BLOCKED: {"status_code": 400, "response": '{"usage":{},"input_guardrail":[]}', "refusal": "guardrail"},
+        "limited": {"status_code": 429, "response": "{}", "refusal": "request_limit"},
+    }.items()
 ]
 
 
@@ -86,5 +84,5 @@ def people(spark: SparkSession, lake: Path, seeded: Path) -> SparkSession:
 @pytest.fixture(scope="session")
 def seeded(spark: SparkSession, lake: Path) -> Path:
     """The lake with the endpoint of the seeds: one row of every kind the gateway writes."""
-    Batches(lake, "tests", wrote=lambda _: None, done=lambda _: None)(rows.batch(spark, SEED_RECORDS), 0)
+    Batches(lake, "tests", wrote=lambda _: None, done=lambda _: None)(rows.batch(spark, [ENTITY, *REQUESTS]), 0)
     return lake

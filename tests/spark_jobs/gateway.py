@@ -37,12 +37,12 @@ class Handler(BaseHTTPRequestHandler):
 
     server: Gateway
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """The endpoint's description, as far as `ai_query` looks at it."""
         name = self.path.rsplit("/", 1)[-1]
         self._send(200, {"name": name, "task": TASKS.get(name, "llm/v1/chat")})
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         """An invocation."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         endpoint = self.path.split("/")[2]

@@ -13,8 +13,10 @@ from pyspark.sql import DataFrame, SparkSession
 from contract import codec, topics
 from contract.records import PayloadTable, RequestLogged
 from contract.state import ServedEntityRow
+from spark_jobs.delta_writes import has_commit
 from spark_jobs.names import Table
 
+Sent = RequestLogged | ServedEntityRow | tuple[str, str, bytes | None]
 KAFKA = "key BINARY, value BINARY, topic STRING, partition INT, offset BIGINT, timestamp TIMESTAMP"
 START_MS = int(time.time() * 1000) - 60_000
 SEED_TABLE = PayloadTable(catalog="users", schema="takaaki_yayoi", prefix="taka_ai_gateway_endpoint")
@@ -67,9 +69,7 @@ def key_of(record: RequestLogged | ServedEntityRow) -> tuple[str, str]:
     return topics.LOG.name, record.request_id
 
 
-def batch(
-    spark: SparkSession, records: Iterable[RequestLogged | ServedEntityRow | tuple[str, str, bytes | None]]
-) -> DataFrame:
+def batch(spark: SparkSession, records: Iterable[Sent]) -> DataFrame:
     """Records, or (topic, key, value), as Kafka's source gives them, offsets counting from 0."""
     now = datetime.datetime.now()
     rows = []
@@ -83,7 +83,9 @@ def batch(
 
 
 def read(lake: Path, table: Table) -> list[dict[str, Any]]:
-    """A table's rows by delta-rs, which shares no code with the writer."""
+    """A table's rows by delta-rs, which shares no code with the writer; none before its first commit."""
+    if not has_commit(table.path(lake)):
+        return []
     found: list[dict[str, Any]] = DeltaTable(str(table.path(lake))).to_pyarrow_dataset().to_table().to_pylist()
     return found
 

@@ -63,7 +63,7 @@ def test_the_token_comes_from_its_file_and_no_setting_shows_it(people: SparkSess
 
 
 def test_an_error_ends_the_query_and_carries_status_and_body(people: SparkSession) -> None:
-    with pytest.raises(PySparkException, match="endpoint broken answered 400.*BAD_REQUEST"):
+    with pytest.raises(PySparkException, match=r"endpoint broken answered 400.*BAD_REQUEST"):
         value(people, "'broken', 'hi'")
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from contract.records import PayloadTable
 from spark_jobs import delta_writes, layouts, names
@@ -11,22 +11,21 @@ from spark_jobs.batches import Batches, Written
 from spark_jobs.names import Table
 from tests.spark_jobs import rows
 
-TWO = names.payload("users", "me", "two")
+ONE, TWO = names.payload("users", "me", "ep"), names.payload("users", "me", "two")
 
 
 class Crashed(Exception):
     """Stands for the process's end."""
 
 
-class CrashAfter:
-    """Ends the batch after its n-th write, once."""
+class CrashAt:
+    """Ends the batch right after it has written a table."""
 
-    def __init__(self, writes: int) -> None:
-        self.left = writes
+    def __init__(self, table: Table) -> None:
+        self.table = table
 
     def __call__(self, table: Table) -> None:
-        self.left -= 1
-        if self.left == 0:
+        if table == self.table:
             raise Crashed(str(table))
 
 
@@ -34,35 +33,28 @@ def nothing(_: object) -> None:
     """Nobody asks."""
 
 
-def mixed(spark: SparkSession, number: int) -> DataFrame:
-    """A batch with rows for five tables."""
-    two = PayloadTable(catalog="users", schema="me", prefix="two")
-    return rows.batch(
-        spark,
-        [
-            rows.entity(f"entity{number}"),
-            ("gateway.log", "k", b"bad"),
-            *(rows.logged(f"{number}-{i}") for i in range(3)),
-            *(rows.logged(f"{number}-{i}", payload_table=two) for i in range(3, 5)),
-        ],
-    )
-
-
 def test_a_batch_that_ends_after_any_write_and_is_repeated_loses_and_doubles_nothing(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    for number, writes in enumerate((1, 2, 3, 4, 5)):
-        batch = mixed(spark, number)
-        with pytest.raises(Crashed):
-            Batches(tmp_path, "job", wrote=CrashAfter(writes), done=nothing)(batch, number)
-        Batches(tmp_path, "job", wrote=nothing, done=nothing)(batch, number)
-    requests = [f"{number}-{i}" for number in range(5) for i in range(5)]
-    one = names.payload("users", "me", "ep")
-    assert rows.ids(tmp_path, names.ENDPOINT_USAGE) == requests
-    assert sorted(rows.ids(tmp_path, one) + rows.ids(tmp_path, TWO)) == requests
-    assert len(rows.ids(tmp_path, TWO)) == 10
-    assert len(rows.read(tmp_path, names.SERVED_ENTITIES)) == 5
-    assert sorted(row["batch_id"] for row in rows.read(tmp_path, names.QUARANTINE)) == [0, 1, 2, 3, 4]
+    two = PayloadTable(catalog="users", schema="me", prefix="two")
+    batch = rows.batch(
+        spark,
+        [
+            rows.entity(),
+            ("gateway.log", "k", b"bad"),
+            *(rows.logged(name) for name in "abc"),
+            *(rows.logged(name, payload_table=two) for name in "de"),
+        ],
+    )
+    for table in (names.SERVED_ENTITIES, names.QUARANTINE, names.ENDPOINT_USAGE, ONE, TWO):
+        with pytest.raises(Crashed, match=str(table)):
+            Batches(tmp_path, "job", wrote=CrashAt(table), done=nothing)(batch, 0)
+    Batches(tmp_path, "job", wrote=nothing, done=nothing)(batch, 0)
+    assert rows.ids(tmp_path, names.ENDPOINT_USAGE) == ["a", "b", "c", "d", "e"]
+    assert rows.ids(tmp_path, ONE) + rows.ids(tmp_path, TWO) == ["a", "b", "c", "d", "e"]
+    assert len(rows.ids(tmp_path, TWO)) == 2
+    assert len(rows.read(tmp_path, names.SERVED_ENTITIES)) == 1
+    assert [row["value"] for row in rows.read(tmp_path, names.QUARANTINE)] == [b"bad"]
 
 
 def test_a_request_logged_twice_is_written_once_in_a_batch_and_across_batches(
@@ -77,7 +69,7 @@ def test_a_request_logged_twice_is_written_once_in_a_batch_and_across_batches(
     Batches(tmp_path, "other job", wrote=nothing, done=nothing)(
         rows.batch(spark, [rows.logged(name) for name in "abcd"]), 0
     )
-    for table in (names.ENDPOINT_USAGE, names.payload("users", "me", "ep")):
+    for table in (names.ENDPOINT_USAGE, ONE):
         assert rows.ids(tmp_path, table) == ["a", "b", "c", "d"]
         assert {row["status_code"] for row in rows.read(tmp_path, table)} == {200}
     assert [(written.requests, written.repeated) for written in seen] == [(2, 1), (2, 0), (1, 0)]

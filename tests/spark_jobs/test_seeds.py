@@ -11,7 +11,7 @@ from spark_jobs import session
 from tests.spark_jobs import conftest
 
 SEEDS = Path(__file__).parent / "seeds"
-PAYLOAD_ROWS = {record.request_id for record in conftest.SEED_RECORDS[1:] if record.request_id != "limited"}  # type: ignore[union-attr]
+PAYLOAD_ROWS = {record.request_id for record in conftest.REQUESTS if record.request_id != "limited"}
 
 
 def run(people: SparkSession, name: str) -> list[Row]:
@@ -52,19 +52,18 @@ def test_queries_per_minute_count_each_request_once(people: SparkSession) -> Non
 
 def test_ai_query_answers_with_the_text_under_a_name_people_can_read(people: SparkSession) -> None:
     [row] = run(people, "000_ai_query")
-    assert row.asDict() == {
-        "ai_query(taka_ai_gateway_endpoint, 専門家の混合モデルとは何ですか?)": "you said 専門家の混合モデルとは何ですか?"
-    }
+    question = "専門家の混合モデルとは何ですか?"
+    assert row.asDict() == {f"ai_query(taka_ai_gateway_endpoint, {question})": f"you said {question}"}
 
 
 def test_usage_joins_its_served_entity_once(people: SparkSession) -> None:
     found = run(people, "002_join_system_tables")
-    assert len(found) == len(conftest.SEED_RECORDS) - 1
+    assert len(found) == len(conftest.REQUESTS)
     assert len(found[0]) == 14 + 18
 
 
 @pytest.mark.parametrize("status", [200, 400, 429])
 def test_usage_joins_the_inference_table(people: SparkSession, status: int) -> None:
     found = run(people, "002_join_inference_table")
-    assert len(found) == len(conftest.SEED_RECORDS) - 1
+    assert len(found) == len(conftest.REQUESTS)
     assert status in {row["status_code"] for row in found}

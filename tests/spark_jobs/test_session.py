@@ -18,7 +18,7 @@ def test_a_catalog_made_later_is_seen_by_a_running_session(people: SparkSession,
 
 
 def test_schemas_and_tables_can_be_listed(people: SparkSession) -> None:
-    assert [row[0] for row in people.sql("SHOW SCHEMAS IN system").collect()] == ["serving", "serving_internal"]
+    assert [row[0] for row in people.sql("SHOW SCHEMAS IN system").collect()] == ["serving"]
     found = people.sql("SHOW TABLES IN system.serving").collect()
     assert {row["tableName"] for row in found} <= {"endpoint_usage", "served_entities"}
 

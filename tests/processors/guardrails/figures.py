@@ -1,0 +1,100 @@
+"""Print the detector's figures: `python -m tests.processors.guardrails.figures`.
+
+Times are milliseconds, the best tenth of many runs; on a busy machine read them as ratios.
+"""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from processors.guardrails.base import Rules
+from processors.guardrails.check import apply
+from processors.guardrails.pii import build_detector, warm_up
+from processors.guardrails.stream import StreamGuard
+from tests.processors.guardrails import corpora
+from tests.processors.guardrails.corpora import Labelled, Score
+from tests.processors.guardrails.test_hostile import HOSTILE, SIZE, cpu_seconds, text_of
+
+MASK = Rules(pii="MASK")
+PROSE = "The committee met again on Thursday to talk about the roof of the library, and nobody could say why. " * 11
+JAPANESE = "従業員データを使用して、次の質問に答えてください。電話番号とメールアドレスは何ですか?" * 25
+NUMBERS = "In 2024 there were 35 people and 1200 dollars, on 12 May. " * 18
+
+
+def main() -> None:
+    """Print all tables."""
+    warm_up()
+    sets = {
+        "shipped": corpora.shipped(),
+        "presidio-research v2": corpora.presidio_research(),
+        "pii-anon adversarial": corpora.pii_anon_adversarial(),
+    }
+    for name, texts in sets.items():
+        print(f"\n{name}" if texts else f"\n{name}: not at {corpora.PUBLIC}")
+        _accuracy(texts or [])
+    _times()
+    _streams(sets["presidio-research v2"] or sets["shipped"] or [])
+
+
+def _accuracy(texts: Sequence[Labelled]) -> None:
+    for category, score in corpora.scores(texts, build_detector().find).items():
+        if score.labels or score.findings:
+            print(f"  {category:17} {_row(score, category == corpora.US_PHONES)}")
+
+
+def _row(score: Score, recall_only: bool) -> str:
+    p, r = score.precision, score.recall
+    if recall_only:
+        return f"labels {score.labels:5}            recall {r:.3f}"
+    f2 = 5 * p * r / (4 * p + r) if p + r else 0.0
+    return f"labels {score.labels:5}  precision {p:.3f}  recall {r:.3f}  F2 {f2:.3f}"
+
+
+def _times() -> None:
+    two = (PROSE[:400] + " Write to joe.miller@example.com or call (212) 555-0142. " + PROSE)[:1000]
+    print("\ntimes")
+    for name, text, runs in (
+        ("prose without digits, 1 KB", PROSE[:1000], 400),
+        ("Japanese without digits, 1,000 characters", JAPANESE[:1000], 400),
+        ("prose with years and amounts, 1 KB", NUMBERS[:1000], 400),
+        ("prose with two entities, 1 KB", two, 400),
+        ("ten of those, 10 KB", two * 10, 50),
+        ("a hundred, 100 KB", two * 100, 10),
+    ):
+        print(f"  {name:42} {_best_tenth(lambda text=text: apply([text], MASK), runs):8.3f} ms")  # type: ignore[misc]
+    slowest = max(HOSTILE, key=lambda name: cpu_seconds(lambda: apply([text_of(name, SIZE)], MASK)))
+    worst = cpu_seconds(lambda: apply([text_of(slowest, SIZE)], MASK)) * 1e3
+    print(f"  {'slowest hostile text, 100 KB: ' + slowest:42} {worst:8.0f} ms")
+
+
+def _streams(texts: Sequence[Labelled]) -> None:
+    draw = random.Random(7)
+    held, deltas, differing = [], 0, 0
+    start = time.perf_counter()
+    for one in texts:
+        guard, out, at = StreamGuard(MASK), [], 0
+        while at < len(one.text):
+            size = draw.randint(1, 6)
+            out.append(guard.feed(one.text[at : at + size]).text)
+            at, deltas = at + size, deltas + 1
+            held.append(guard.held)
+        out.append(guard.finish().text)
+        differing += "".join(out) != apply([one.text], MASK).masked[0]
+    spent = (time.perf_counter() - start) / max(1, deltas) * 1e3
+    held.sort()
+    print(f"\nstreams of 1 to 6 characters: {len(texts)} texts, {differing} differ from the whole text's mask")
+    p50, p95, p99 = (held[len(held) * p // 100] for p in (50, 95, 99))
+    print(f"  characters held back: p50 {p50}, p95 {p95}, p99 {p99}, most {held[-1]}; {spent:.3f} ms per delta")
+
+
+def _best_tenth(work: Callable[[], object], runs: int) -> float:
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return sorted(times)[runs // 10] * 1e3
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""No text takes long: 100 KB in under 2 s, and twice the text about twice the time.
+
+CPU seconds of this process are taken, the best of some runs: the machine may be busy.
+"""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from processors.guardrails.base import Rules
+from processors.guardrails.check import apply
+from processors.guardrails.stream import StreamGuard
+
+RULES = Rules(pii="MASK", keywords=("top secret", "a a a a"))
+SIZE = 100_000
+HOSTILE = {
+    "dots before an address": ("a.", " x@example.com"),
+    "signs": ("@", ""),
+    "letters and signs": ("a@", ""),
+    "addresses in a chain": ("a.co@", ""),
+    "long local parts that fail": ("a" * 63 + ".@", ""),
+    "long domains": ("@" + "a." * 127, ""),
+    "long labels": ("@" + "a" * 254, ""),
+    "digits": ("1", ""),
+    "single digits": ("1 ", ""),
+    "digits far apart": ("1   ", ""),
+    "groups of four": ("4111 ", ""),
+    "eight digits": ("12345678 ", ""),
+    "accounts": ("account 12345678 ", ""),
+    "phones": ("(555) 123-4567 ", ""),
+    "phones by slashes": ("212/555-2368 ", ""),
+    "odd groups": ("2/12 55/5 23 68,", ""),
+    "announced phones": ("phone 2125552368 ", ""),
+    "area codes": ("212-", ""),
+    "brackets": ("(", ""),
+    "plus signs": ("+1", ""),
+    "numbers": ("536-90-4399 ", ""),
+    "cards": ("4111111111111111 ", ""),
+    "addresses of machines": ("1.2.3.4 ", ""),
+    "encoded signs": ("%40", ""),
+    "glued signs": ("田中@", ""),
+    "invisible characters": ("\u200b1", ""),
+    "marks": ("a\u0301\u0323", ""),
+    "marks out of order": ("\u0323\u0301", ""),
+    "blanks": (" ", "1"),
+    "masks": ("<PHONE_NUMBER> 12345678 ", ""),
+    "all kinds": ("a1@b.co (555) 123-4567 4111111111111111 536-90-4399 acct 12345678 ", ""),
+}
+
+
+def text_of(name: str, size: int) -> str:
+    unit, end = HOSTILE[name]
+    return (unit * (size // len(unit) + 1))[:size] + end
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_100_kb_take_less_than_2_s_and_twice_the_text_about_twice_the_time(name: str) -> None:
+    whole = min(cpu_seconds(lambda: apply([text_of(name, SIZE)], RULES)) for _ in range(2))
+    assert whole < 2
+    half = min(cpu_seconds(lambda: apply([text_of(name, SIZE // 2)], RULES)) for _ in range(2))
+    assert whole < 3.5 * half + 0.05
+
+
+def test_an_address_behind_a_hostile_text_is_still_found() -> None:
+    assert apply([text_of("dots before an address", SIZE)], RULES).masked[0].endswith(" <EMAIL_ADDRESS>")
+
+
+@pytest.mark.parametrize("name", ["addresses in a chain", "single digits", "digits", "blanks", "invisible characters"])
+def test_a_hostile_stream_takes_about_twice_the_time_for_twice_the_text(name: str) -> None:
+    def run(size: int) -> None:
+        guard = StreamGuard(RULES)
+        text = text_of(name, size)
+        for at in range(0, size, 8):
+            guard.feed(text[at : at + 8])
+        guard.finish()
+
+    half = min(cpu_seconds(lambda: run(4_000)) for _ in range(2))
+    whole = min(cpu_seconds(lambda: run(8_000)) for _ in range(2))
+    assert whole < 3.5 * half + 0.1

@@ -1,0 +1,141 @@
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.guardrails.base import Rules
+from processors.guardrails.check import apply
+from processors.guardrails.stream import Released, StreamGuard
+from tests.processors.guardrails import corpora
+
+MASK = Rules(pii="MASK")
+BLOCK = Rules(pii="BLOCK")
+WORDS = ("Super Secret", "カタログ", "zq")
+FRAGMENTS = [
+    "joe@example.com", "a.b+c@x.co.uk", "山田太郎@example.jp", "田中123@example.com", "jo\u200be@ex\u00adample.com",
+    "(555) 123-4567", "+1 (234) 817-8325", "212-555-1234 ext. 12", "2125552368", "212/555-2368", "-1212 555 1234",
+    "4111 1111 1111 1111", "41111111\u200b11111111", "４１１１１１１１１１１１１１１１", "536-90-4399", "123456780",
+    "12345678", "account ", "ssn ", "phone ", "card", "number", "メール", "です", "、", "。", "\u200b", "\u00ad", "＠",
+    "example.com", "@", "%40", "%4", "@a.co", ".com.x", "0", " ", "  ", "\n", "-", ".", "(", ")", "+", "/", "x", "ext",
+    "a", "Z9", "<", ">", "_", "'", "1.2.3.4", "2024-01-02", "the quick ", "é", "e\u0301", "и", "12 34 56 78 ",
+    "1" * 20, "9 " * 12, "a" * 70, "b" * 64 + "@",
+]  # fmt: skip
+TEXTS = st.lists(st.sampled_from(FRAGMENTS), max_size=40).map("".join)
+SIZES = st.lists(st.integers(1, 12), min_size=1, max_size=20)
+
+
+def pieces(text: str, sizes: list[int]) -> Iterable[str]:
+    at = turn = 0
+    while at < len(text):
+        size = sizes[turn % len(sizes)]
+        yield text[at : at + size]
+        at, turn = at + size, turn + 1
+
+
+def stream(text: str, sizes: list[int], rules: Rules) -> list[Released]:
+    guard = StreamGuard(rules)
+    return [*map(guard.feed, pieces(text, sizes)), guard.finish()]
+
+
+def released(text: str, sizes: list[int], rules: Rules) -> str:
+    return "".join(one.text for one in stream(text, sizes, rules))
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS, SIZES)
+def test_masking_a_stream_is_masking_the_whole_text(text: str, sizes: list[int]) -> None:
+    whole = apply([text], MASK)
+    parts = stream(text, sizes, MASK)
+    assert "".join(one.text for one in parts) == whole.masked[0]
+    assert parts[-1].pii_detected == whole.pii_detected
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(alphabet="0123456789 -.()+/@ax\u200b", max_size=300), SIZES)
+def test_masking_a_stream_of_digits_is_masking_the_whole_text(text: str, sizes: list[int]) -> None:
+    assert released(text, sizes, MASK) == apply([text], MASK).masked[0]
+
+
+@settings(max_examples=100, deadline=None)
+@given(TEXTS, SIZES)
+def test_held_keywords_do_not_change_the_mask(text: str, sizes: list[int]) -> None:
+    rules = Rules(pii="MASK", keywords=("never\u3042there", "not here"))
+    assert released(text, sizes, rules) == apply([text], rules).masked[0]
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS, SIZES)
+def test_a_blocked_stream_has_released_the_text_before_the_entity_only(text: str, sizes: list[int]) -> None:
+    whole = apply([text], BLOCK)
+    parts = stream(text, sizes, BLOCK)
+    out = "".join(one.text for one in parts)
+    assert text.startswith(out)
+    assert parts[-1].blocked == (whole.outcome == "blocked")
+    if parts[-1].blocked:
+        assert len(out) <= whole.spans[0][0].start
+    else:
+        assert out == text
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    TEXTS, st.sampled_from(["super secret", "SUPER \n SECRET", "zQ", "カタログ", "Super\u200b Secret"]), TEXTS, SIZES
+)
+def test_nothing_of_a_keyword_is_released(left: str, word: str, right: str, sizes: list[int]) -> None:
+    rules = Rules(keywords=WORDS)
+    text = left + word + right
+    parts = stream(text, sizes, rules)
+    assert parts[-1].blocked and parts[-1].invalid_keywords
+    assert len("".join(one.text for one in parts)) <= len(left)
+
+
+@pytest.mark.parametrize("sizes", [[1], [3, 1, 6], [40]], ids=str)
+@pytest.mark.parametrize("name", ["shipped", "presidio_research", "pii_anon_adversarial"])
+def test_labelled_texts_stream_as_they_are_masked(name: str, sizes: list[int]) -> None:
+    texts: list[corpora.Labelled] | None = getattr(corpora, name)()
+    if texts is None:
+        pytest.skip(f"the public corpus is not at {corpora.PUBLIC}")
+    for one in texts[:400]:
+        assert released(one.text, sizes, MASK) == apply([one.text], MASK).masked[0]
+
+
+def test_after_a_block_nothing_more_comes_out_and_the_verdict_says_why() -> None:
+    guard = StreamGuard(BLOCK)
+    first = guard.feed("Hello, write to joe@example.com, ")
+    assert first.blocked and first.text == ""
+    assert first.verdict is not None
+    assert first.verdict.masked == ("Hello, write to <EMAIL_ADDRESS>, ",)
+    assert first.verdict.spans[0][0].start == 16
+    assert guard.feed("more") == guard.finish() == first
+
+
+def test_spans_of_a_blocked_stream_count_from_its_beginning() -> None:
+    text = "Some words first. And then, joe@example.com, came."
+    last = stream(text, [4], BLOCK)[-1]
+    assert last.verdict is not None
+    span = last.verdict.spans[0][0]
+    assert text[span.start : span.end] == "joe@example.com"
+
+
+def test_without_rules_everything_passes_at_once() -> None:
+    guard = StreamGuard(Rules())
+    assert guard.feed("joe@example.com") == Released(text="joe@example.com")
+    assert guard.finish() == Released(text="")
+
+
+def test_prose_is_held_back_by_a_word_at_most() -> None:
+    guard = StreamGuard(MASK)
+    text = "The committee met on Thursday to talk about 35 books and the roof. " * 20
+    out, most = 0, 0
+    for at, character in enumerate(text, 1):
+        out += len(guard.feed(character).text)
+        most = max(most, at - out)
+    assert most <= 40
+
+
+def test_a_hostile_run_without_an_end_is_held_in_linear_time_and_released_at_the_end() -> None:
+    text = "a.co@" * 2_000
+    guard = StreamGuard(MASK)
+    before = "".join(guard.feed(piece).text for piece in pieces(text, [7]))
+    assert before + guard.finish().text == apply([text], MASK).masked[0]
