@@ -49,6 +49,7 @@ $(FETCHED): $(INSTALLED) launcher/jars.lock $(wildcard spark_jobs/jvm/*.java)
 	@$(BIN)/python -m launcher.setup
 	@touch $@
 
-lock: $(INSTALLED)
+lock:
+	@command -v uv >/dev/null || { echo "make lock needs uv" >&2; exit 1; }
 	uv pip compile pyproject.toml --generate-hashes --all-extras --no-annotate --no-header --no-emit-find-links \
 	  --quiet --output-file requirements.lock

@@ -36,3 +36,5 @@ def read(kind: type[T], value: bytes | None) -> T | Unreadable:
         return Unreadable(why=str(error))
     except UnicodeDecodeError:
         return Unreadable(why="not UTF-8")
+    except RecursionError:
+        return Unreadable(why="nested too deeply")

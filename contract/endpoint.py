@@ -298,6 +298,8 @@ def asked(kind: type[T], body: bytes | msgspec.Raw) -> T | Refusal:
         return refusals.invalid(field_message(error))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return refusals.malformed_json(str(error))
+    except RecursionError:
+        return refusals.malformed_json("nested too deeply")
 
 
 def default_entity_name(model_name: str) -> str:

@@ -208,7 +208,7 @@ class WindowSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 class HandedOver(msgspec.Struct, frozen=True, kw_only=True):
     """A request that `worker` still finishes after its partition has moved; a null value on the topic clears it.
 
-    Without `request` it is that worker's sign of life. When the signs stop, another worker settles the request as failed.
+    Without `request` it is that worker's sign of life. When the signs stop, another worker settles it as failed.
     """
 
     worker: str

@@ -33,6 +33,7 @@ from ingress.web import Outside, application
 LOG = logging.getLogger("ingress")
 POLL_SECONDS = 0.05
 RETRY_SECONDS = 1.0
+FIRST_ADMIN_SECONDS = 2.0  # a worker that starts after the question may not see it: better to ask again soon
 
 
 class Server(uvicorn.Server):
@@ -83,7 +84,9 @@ class FirstAdmin(msgspec.Struct, frozen=True, kw_only=True):
         """Ask for them until the view holds them."""
         wanted = {"name": self.name, "display_name": self.name.partition("@")[0], "hash": self.known_by}
         while not self.known_to(view):
-            answer = await commands.ask(Requester(name=self.name, admin=True), "bootstrap.admin", wanted)
+            answer = await commands.ask(
+                Requester(name=self.name, admin=True), "bootstrap.admin", wanted, seconds=FIRST_ADMIN_SECONDS
+            )
             refused = isinstance(answer, Refusal) or answer.status != 200
             if refused:
                 logs.event(LOG, logging.WARNING, "no first admin yet")

@@ -25,42 +25,46 @@ class Commands:
         self._boot = boot
         self._seconds = seconds
 
-    async def ask(self, requester: Requester, action: str, body: Any, target: str = "") -> Answer | Refusal:
+    async def ask(
+        self, requester: Requester, action: str, body: Any, target: str = "", seconds: float | None = None
+    ) -> Answer | Refusal:
         """The writer's answer, once the own view holds the change; 503 broker down, 504 no writer in time.
 
-        `body`: anything that JSON can say, with nothing secret in it.
+        `body`: anything that JSON can say, with nothing secret in it. `seconds`: other than usual.
         """
-        command = self._command(requester, action, body, target)
+        within_s = self._seconds if seconds is None else seconds
+        received_at_ms = self._boot.now()
+        command = Command(
+            command_id=self._boot.new_id(),
+            action=action,
+            requester=requester,
+            received_at_ms=received_at_ms,
+            deadline_ms=received_at_ms + int(within_s * 1000),
+            reply_slot=self._boot.slot,
+            boot_id=self._boot.boot_id,
+            body=msgspec.Raw(msgspec.json.encode(body)),
+            target=target,
+        )
+        reply = await self._exchange(command, within_s)
+        return await self._read_back(reply) if isinstance(reply, ReplyFinished) else reply
+
+    async def _exchange(self, command: Command, within_s: float) -> ReplyFinished | Refusal:
         waiter = self._waiters.open(command.command_id)
         if waiter is None:
             return refusals.unavailable("Too many callers wait at the moment.")
         try:
-            key = f"{action.partition('.')[0]}/{target}"
+            key = f"{command.action.partition('.')[0]}/{command.target}"
             if not await self._publish(topics.COMMANDS.name, key, codec.encode(command)):
                 return refusals.unavailable("The gateway cannot reach its broker.")
-            reply = await waiter.take(self._seconds + GRACE_SECONDS)
+            reply = await waiter.take(within_s + GRACE_SECONDS)
         finally:
             self._waiters.close(waiter)
         if isinstance(reply, Silence):
             return refusals.too_late()
-        return await self._read_back(reply) if isinstance(reply, ReplyFinished) else refusals.stream_interrupted()
+        return reply if isinstance(reply, ReplyFinished) else refusals.stream_interrupted()
 
     async def _read_back(self, reply: ReplyFinished) -> Answer:
         if reply.state_offset >= 0:
             # late or not, the change is made: an error now would make the caller ask for it twice
             await self._state.reached(reply.state_offset, READ_BACK_SECONDS)
         return Answer(status=reply.status, body=bytes(reply.body))
-
-    def _command(self, requester: Requester, action: str, body: Any, target: str) -> Command:
-        received_at_ms = self._boot.now()
-        return Command(
-            command_id=self._boot.new_id(),
-            action=action,
-            requester=requester,
-            received_at_ms=received_at_ms,
-            deadline_ms=received_at_ms + int(self._seconds * 1000),
-            reply_slot=self._boot.slot,
-            boot_id=self._boot.boot_id,
-            body=msgspec.Raw(msgspec.json.encode(body)),
-            target=target,
-        )

@@ -17,7 +17,9 @@ def make(data: Path) -> None:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         data.chmod(0o700)
         (data / "logs").mkdir(exist_ok=True)
-        (data / ".writable").write_bytes(b"")
+        probe = data / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
     except OSError as problem:
         raise Obstacle(f"The data directory {data} cannot be written ({problem.strerror}).") from problem
 

@@ -17,6 +17,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data: Path
     jars: Path
 
+    def __repr__(self) -> str:  # the environment may hold the admin's token and the master key
+        return f"Settings(data={self.data}, jars={self.jars})"
+
     @property
     def python(self) -> str:
         """The interpreter that runs every Python child: this one."""

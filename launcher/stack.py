@@ -2,13 +2,14 @@
 
 import asyncio
 import http.client
+import os
 import signal
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import msgspec
 
-from launcher import broker, data_dir, jars, java, plan, plugins, ports
+from launcher import broker, data_dir, jars, java, plan, plugins, ports, tether
 from launcher.children import Children, Say
 from launcher.java import Java
 from launcher.obstacle import Obstacle
@@ -107,8 +108,14 @@ async def provision(settings: Settings, environ: Mapping[str, str]) -> None:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=tether.to(os.getpid()),
     )
-    said, _ = await process.communicate()
+    try:
+        said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:  # told to stop meanwhile
+            process.kill()
     (settings.data / "logs" / "topics.log").write_bytes(said)
     if process.returncode:
         last = said.decode(errors="replace").strip().rpartition("\n")[2]

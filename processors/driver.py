@@ -57,6 +57,13 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             await self.commit()
         await super().on_partitions_revoked(revoked)
 
+    async def perform_seek(self) -> None:
+        """Seek where nothing was ever committed, too: Faust leaves such a partition wherever a fetch has got to."""
+        await super().perform_seek()
+        fresh = [tp for tp in self.assignment() if not self._committed_offset.get(tp)]
+        for tp, offset in (await self.earliest_offsets(*fresh)).items() if fresh else ():
+            await self.seek(tp, offset)
+
     async def _drain_messages(self, fetcher: Any) -> None:
         """Bring each message to the agents: await the callback itself instead of racing it against a second task."""
         try:

@@ -39,6 +39,8 @@ class Follower:
             fetch_max_wait_ms=FETCH_WAIT_MS,
             max_partition_fetch_bytes=MESSAGE_BYTES,
         )
+        # A consumer that fetches answers other questions only between fetches, half a second late.
+        self._asker = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False)
         self._position: dict[TopicPartition, int] = {}
         self._moved = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
@@ -46,6 +48,7 @@ class Follower:
     async def start(self) -> None:
         """Start reading; returns when all that was there has been handled."""
         await self._consumer.start()
+        await self._asker.start()
         self._consumer.assign(self._partitions)
         fresh = [tp for tp in self._partitions if not self._followed[tp.topic].from_start]
         old = [tp for tp in self._partitions if self._followed[tp.topic].from_start]
@@ -62,6 +65,7 @@ class Follower:
         if self._task is not None:
             self._task.cancel()
         await self._consumer.stop()
+        await self._asker.stop()
 
     async def _read(self) -> None:
         while True:
@@ -88,7 +92,7 @@ class Follower:
     async def caught_up(self, topic: str) -> None:
         """Wait until everything on the topic as of now has been handled."""
         asked = [tp for tp in self._partitions if tp.topic == topic]
-        ends = await self._consumer.end_offsets(asked)
+        ends = await self._asker.end_offsets(asked)
         async with self._moved:
             await self._moved.wait_for(lambda: all(self._position[tp] >= end for tp, end in ends.items()))
 

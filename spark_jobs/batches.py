@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
 from spark_jobs import decoding, entities, layouts, names, payload, quarantine, usage
-from spark_jobs.delta_writes import Layout, Transaction, append, ensure, upsert, without_known
+from spark_jobs.delta_writes import Layout, Origin, append, ensure, upsert, without_known
 from spark_jobs.names import Table
 
 
@@ -46,18 +46,18 @@ class Batches:
         rows = decoding.decoded(batch).persist()
         try:
             held = summary(rows)
-            transaction = Transaction(job=self.job, batch=number)
+            origin = Origin(job=self.job, batch=number, oldest_ms=held["oldest_ms"], newest_ms=held["newest_ms"])
             if held["entities"]:
                 self._entities(rows)
             if held["unreadable"]:
                 self._ensure(rows.sparkSession, names.QUARANTINE, layouts.QUARANTINE)
-                self._append(names.QUARANTINE, quarantine.quarantine_rows(rows, number), transaction)
+                self._append(names.QUARANTINE, quarantine.quarantine_rows(rows, number), origin)
             logs = first_of_each(rows) if held["requests"] > held["distinct"] else rows.where("log IS NOT NULL")
             logs = logs.select("log.*")
             if held["tracked"]:
-                self._requests(names.ENDPOINT_USAGE, layouts.USAGE, usage.usage_rows(logs), transaction)
+                self._requests(names.ENDPOINT_USAGE, layouts.USAGE, usage.usage_rows(logs), origin)
             for part in sorted(held["payload_tables"]):
-                self._payload(logs, part, transaction)
+                self._payload(logs, part, origin)
             self.done(_written(number, held))
         finally:
             rows.unpersist()
@@ -68,10 +68,10 @@ class Batches:
         self._ensure(spark, names.SERVED_ENTITIES, layouts.ENTITIES)
         self._ensure(spark, names.QUARANTINE, layouts.QUARANTINE)
 
-    def _payload(self, logs: DataFrame, part: Row, transaction: Transaction) -> None:
+    def _payload(self, logs: DataFrame, part: Row, origin: Origin) -> None:
         table = names.payload(part["catalog"], part["schema"], part["prefix"])
         rows = payload.payload_rows(logs, catalog=part["catalog"], schema=part["schema"], prefix=part["prefix"])
-        self._requests(table, layouts.PAYLOAD, rows, transaction)
+        self._requests(table, layouts.PAYLOAD, rows, origin)
 
     def _entities(self, rows: DataFrame) -> None:
         self._ensure(rows.sparkSession, names.SERVED_ENTITIES, layouts.ENTITIES)
@@ -79,14 +79,14 @@ class Batches:
         upsert(entities.entity_rows(rows), path, key="served_entity_id", newer=entities.NEWER)
         self.wrote(names.SERVED_ENTITIES)
 
-    def _requests(self, table: Table, layout: Layout, rows: DataFrame, transaction: Transaction) -> None:
+    def _requests(self, table: Table, layout: Layout, rows: DataFrame, origin: Origin) -> None:
         self._ensure(rows.sparkSession, table, layout)
-        fresh = without_known(rows, table.path(self.lake))
+        fresh = without_known(rows, table.path(self.lake), origin)
         if fresh is not None:
-            self._append(table, fresh, transaction)
+            self._append(table, fresh, origin)
 
-    def _append(self, table: Table, rows: DataFrame, transaction: Transaction) -> None:
-        append(rows, table.path(self.lake), transaction)
+    def _append(self, table: Table, rows: DataFrame, origin: Origin) -> None:
+        append(rows, table.path(self.lake), origin)
         self.wrote(table)
 
     def _ensure(self, spark: SparkSession, table: Table, layout: Layout) -> None:
@@ -104,6 +104,7 @@ def summary(rows: DataFrame) -> Row:
         F.count("log").alias("requests"),
         F.count_distinct("log.request_id").alias("distinct"),
         F.count_if("log.usage_tracked").alias("tracked"),
+        F.min("log.received_at_ms").alias("oldest_ms"),
         F.max("log.received_at_ms").alias("newest_ms"),
         F.collect_set(F.when(wanted, F.col("log.payload_table"))).alias("payload_tables"),
     ).collect()

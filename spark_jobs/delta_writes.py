@@ -29,11 +29,16 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     statistics: Sequence[str]
 
 
-class Transaction(msgspec.Struct, frozen=True, kw_only=True):
-    """Names a batch's writes, so that Delta skips those it has: `job` names the checkpoint, `batch` counts in it."""
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Which batch rows come from: `job` names the checkpoint, `batch` counts in it.
+
+    `oldest_ms`, `newest_ms`: the batch's first and last time of receipt; null when it holds no request.
+    """
 
     job: str
     batch: int
+    oldest_ms: int | None
+    newest_ms: int | None
 
 
 def ensure(spark: SparkSession, path: Path, layout: Layout) -> None:
@@ -62,8 +67,8 @@ def _create(spark: SparkSession, path: Path, layout: Layout) -> None:
     builder.clusterBy(*layout.cluster_by).execute()
 
 
-def append(rows: DataFrame, path: Path, transaction: Transaction) -> None:
-    """Append as one file; a repeat of the same transaction does nothing.
+def append(rows: DataFrame, path: Path, origin: Origin) -> None:
+    """Append as one file; a repeat of the same batch does nothing.
 
     One file, because a batch is small and a table of many small files is slow to read.
     """
@@ -71,37 +76,27 @@ def append(rows: DataFrame, path: Path, transaction: Transaction) -> None:
         rows.coalesce(1)
         .write.format("delta")
         .mode("append")
-        .option("txnAppId", transaction.job)
-        .option("txnVersion", transaction.batch)
+        .option("txnAppId", origin.job)
+        .option("txnVersion", origin.batch)
         .save(str(path))
     )
 
 
-def without_known(rows: DataFrame, path: Path) -> DataFrame | None:
+def without_known(rows: DataFrame, path: Path, origin: Origin) -> DataFrame | None:
     """Leave out the requests a table already has; None when it has them all.
 
-    They are looked for around the rows' own times of receipt. `rows`: with `databricks_request_id` and `request_time`.
-    Reads the table now, so that the append that follows reads nothing and therefore cannot conflict with OPTIMIZE.
+    `rows`: with `databricks_request_id`. The table is searched around the batch's times of receipt only, and now, so
+    that the append that follows reads nothing and cannot conflict with OPTIMIZE.
     """
-    margin = F.expr(f"make_dt_interval(0, 0, 0, {MARGIN_MS / 1000})")
-    span = rows.agg((F.min("request_time") - margin).alias("a"), (F.max("request_time") + margin).alias("z")).first()
-    if span is None or span["a"] is None:
-        return None
-    known = (
-        rows.sparkSession.read.format("delta")
-        .load(str(path))
-        .where(F.col("request_time").between(span["a"], span["z"]))
-    )
-    repeated = (
-        rows.select("databricks_request_id").join(known, "databricks_request_id", "left_semi").distinct().persist()
-    )
-    try:
-        if repeated.isEmpty():
-            return rows
-        fresh = rows.join(repeated.localCheckpoint(), "databricks_request_id", "left_anti").select(rows.columns)
-        return None if fresh.isEmpty() else fresh
-    finally:
-        repeated.unpersist()
+    first = F.timestamp_millis(F.lit(origin.oldest_ms) - MARGIN_MS)
+    last = F.timestamp_millis(F.lit(origin.newest_ms) + MARGIN_MS)
+    table = rows.sparkSession.read.format("delta").load(str(path)).where(F.col("request_time").between(first, last))
+    repeated = rows.select("databricks_request_id").join(table, "databricks_request_id", "left_semi")
+    if repeated.isEmpty():
+        return rows
+    known = repeated.distinct().localCheckpoint()
+    fresh = rows.join(known, "databricks_request_id", "left_anti").select(rows.columns)
+    return None if fresh.isEmpty() else fresh
 
 
 def upsert(rows: DataFrame, path: Path, *, key: str, newer: str) -> None:

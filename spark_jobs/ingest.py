@@ -55,22 +55,28 @@ def job_name(checkpoint: Path) -> str:
     return f"{JOB}:{file.read_text()}"
 
 
+class Stopping(Exception):
+    """A batch came after the end was asked for; it is not committed, so the next start repeats it."""
+
+
 class Ingest:
     """One running query; `stop` lets the batch at work finish."""
 
     def __init__(
         self, source: DataFrame, batches: Batches, checkpoint: Path, *, interval_seconds: float | None
     ) -> None:
-        self._between = threading.Lock()
+        self._at_work = threading.Lock()
+        self._stopped = False
         self._batches = batches
         writer = source.writeStream.foreachBatch(self._batch).option("checkpointLocation", str(checkpoint))
-        every = (
-            {"availableNow": True} if interval_seconds is None else {"processingTime": f"{interval_seconds} seconds"}
-        )
-        self.query: StreamingQuery = writer.queryName(JOB).trigger(**every).start()
+        once, every = {"availableNow": True}, {"processingTime": f"{interval_seconds} seconds"}
+        writer = writer.queryName(JOB).trigger(**(once if interval_seconds is None else every))
+        self.query: StreamingQuery = writer.start()
 
     def _batch(self, batch: DataFrame, number: int) -> None:
-        with self._between:
+        with self._at_work:
+            if self._stopped:
+                raise Stopping
             self._batches(batch, number)
 
     def initializing(self) -> bool:
@@ -78,26 +84,27 @@ class Ingest:
         return self.query.isActive and self.query.status["message"] == "Initializing sources"
 
     def stop(self) -> None:
-        """End the query between two batches."""
-        with self._between:
-            self.query.stop()
+        """End the query, after the batch at work. The lock is not held meanwhile: a batch waiting for it would never end."""
+        with self._at_work:
+            self._stopped = True
+        self.query.stop()
 
 
 def run(ingest: Ingest, stopping: threading.Event) -> int:
     """Wait for the query's end or `stopping`; the process's exit code."""
     while ingest.initializing() and not stopping.wait(POLL_SECONDS):
         pass
-    if ingest.query.isActive:
+    if ingest.query.isActive and not stopping.is_set():
         logs.event(LOG, logging.INFO, "ready")
     while ingest.query.isActive and not stopping.wait(POLL_SECONDS):
         pass
-    if ingest.query.isActive:
-        ingest.stop()
     failed = ingest.query.exception()
-    if failed is not None:
-        logs.event(LOG, logging.ERROR, "query failed", why=str(failed)[:2000])
-    logs.event(LOG, logging.INFO, "stopped")
-    return 1 if failed is not None else 0
+    if failed is None:
+        ingest.stop()
+        logs.event(LOG, logging.INFO, "stopped")
+        return 0
+    logs.event(LOG, logging.ERROR, "query failed", why=str(failed)[:2000])
+    return 1
 
 
 def report(now: Callable[[], float]) -> Callable[[Written], None]:

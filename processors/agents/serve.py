@@ -148,7 +148,7 @@ async def finish(case: Case, decision: Refusal | None, tools: Serving) -> None:
     request = case.request
     try:
         outcome = refused(decision) if decision is not None else await bounded(case, tools)
-    except Exception as error:
+    except Exception as error:  # the task's edge: a defect is answered and logged, never lost
         logs.event(log, logging.ERROR, "defect", request_id=request.request_id, error=type(error).__name__)
         log.debug("defect", exc_info=error)
         outcome = refused(refusals.internal(request.request_id))

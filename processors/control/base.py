@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from contract import endpoint, refusals
+from contract import endpoint
 from contract.records import Command
 from contract.refusals import Refusal
 from contract.state import View
@@ -35,11 +35,8 @@ Action = Callable[[Command, View, Facts], Decision | Refusal]
 
 
 def asked(kind: type[T], command: Command) -> T | Refusal:
-    """The command's body as `kind`; a body nested beyond reason is malformed, not a defect of ours."""
-    try:
-        return endpoint.asked(kind, command.body)
-    except RecursionError:
-        return refusals.malformed_json("nested too deeply")
+    """The command's body as `kind`, or why not."""
+    return endpoint.asked(kind, command.body)
 
 
 def answer(value: Any, *changes: Change) -> Decision:

@@ -12,7 +12,7 @@ SEPARATOR = "\n\x00\n"  # no pattern contains NUL: nothing matches across two wi
 _BEFORE_DIGITS, _AFTER_DIGITS = 132, 40
 _BEFORE_SIGN, _AFTER_SIGN = 200, 262
 
-_WORTH_FOLDING = re2.compile(r"\p{Nd}|[@＠﹫]|%40")
+_WORTH_FOLDING = re2.compile(r"[\p{Nd}\p{No}]|[@＠﹫]|%40")
 _CANDIDATE = re.compile(r"[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){6,}|@|%40")
 
 

@@ -47,7 +47,8 @@ Worker = Callable[[RequestReceived], Sequence[Reply]]
 def finished(request: RequestReceived, body: Any = None, **more: Any) -> ReplyFinished:
     """An answer to `request`."""
     raw = msgspec.Raw(msgspec.json.encode({"ok": True} if body is None else body))
-    return ReplyFinished(request_id=request.request_id, boot_id=request.boot_id, **{"status": 200, "body": raw} | more)
+    answer = ReplyFinished(request_id=request.request_id, boot_id=request.boot_id, status=200, body=raw)
+    return msgspec.structs.replace(answer, **more)
 
 
 class Known:

@@ -9,7 +9,7 @@ import pytest
 from launcher import jars, java, plugins
 from launcher.java import Java
 from launcher.obstacle import Obstacle
-from launcher.settings import Settings
+from launcher.settings import REPOSITORY, Settings
 
 SOURCE = """package headgate;
 public class Greeting { public record Word(String text) {} public Word say() { return new Word("hello"); } }
@@ -49,6 +49,14 @@ def test_javac_or_else_ecj_makes_the_same_classes(sources: Path, directory: Path
         made = plugins.ensure(sources, directory, one, print)
         assert made
         assert zipfile.ZipFile(made).namelist() == ["headgate/Greeting$Word.class", "headgate/Greeting.class"]
+
+
+def test_what_spark_is_given_compiles_without_javac_too(directory: Path, found: Java, tmp_path: Path) -> None:
+    bare = tmp_path / "bare" / "bin"
+    bare.mkdir(parents=True)
+    (bare / "java").symlink_to(found.command)
+    sources = REPOSITORY / "spark_jobs" / "jvm"
+    assert plugins.ensure(sources, directory, Java(home=bare.parent, version=found.version, found="bare"), print)
 
 
 def test_it_is_built_again_only_when_a_source_is_newer(sources: Path, directory: Path, found: Java) -> None:

@@ -1,8 +1,5 @@
 """What is readable, what is not, and that nothing on a topic can end the job."""
 
-from typing import Any
-
-import pytest
 from pyspark.sql import SparkSession
 
 from contract import codec
@@ -75,35 +72,38 @@ def test_of_the_state_only_served_entities_are_looked_at_because_the_rest_holds_
     assert found[0]["error"].startswith("missing served_entity_id, account_id")
 
 
-@pytest.mark.parametrize(
-    ("size", "kept", "codes"),
-    [(1024 * 1024, True, []), (1024 * 1024 + 1, False, ["MAX_REQUEST_SIZE_EXCEEDED"])],
-)
-def test_a_side_over_one_mebibyte_is_null_and_named(
-    spark: SparkSession, size: int, kept: bool, codes: list[str]
-) -> None:
-    logs = decoding.decoded(rows.batch(spark, [rows.logged("a", request="x" * size)])).select("log.*")
-    [row] = payload.payload_rows(logs, catalog="users", schema="me", prefix="ep").collect()
-    assert ((row["request"] is not None), row["logging_error_codes"]) == (kept, codes)
-    assert row["response"] is not None
+def test_a_side_over_one_mebibyte_is_null_and_named(spark: SparkSession) -> None:
+    most = "x" * 1024 * 1024
+    records = [rows.logged("most", request=most), rows.logged("more", request=most + "x", response="é" * 1024 * 513)]
+    logs = decoding.decoded(rows.batch(spark, records)).select("log.*")
+    found = payload.payload_rows(logs, catalog="users", schema="me", prefix="ep").collect()
+    assert [(row["request"] is None, row["response"] is None, row["logging_error_codes"]) for row in found] == [
+        (False, False, []),
+        (True, True, ["MAX_REQUEST_SIZE_EXCEEDED", "MAX_RESPONSE_SIZE_EXCEEDED"]),
+    ]
 
 
-@pytest.mark.parametrize(
-    ("changes", "counted", "kept"),
-    [
-        ({}, 1, 1),
-        ({"usage_tracked": False}, 0, 1),
-        ({"payload_table": None}, 1, 0),
-        ({"status_code": 429, "refusal": "request_limit"}, 1, 0),
-        ({"status_code": 429}, 1, 1),
-        ({"status_code": 400, "refusal": "guardrail"}, 1, 1),
-    ],
-)
-def test_which_tables_a_request_is_in(spark: SparkSession, changes: dict[str, Any], counted: int, kept: int) -> None:
-    logs = decoding.decoded(rows.batch(spark, [rows.logged("a", **changes)])).select("log.*")
-    assert usage.usage_rows(logs).count() == counted
-    assert payload.payload_rows(logs, catalog="users", schema="me", prefix="ep").count() == kept
-    assert payload.payload_rows(logs, catalog="users", schema="me", prefix="other").count() == 0
+def test_which_tables_a_request_is_in(spark: SparkSession) -> None:
+    records = [
+        rows.logged("plain"),
+        rows.logged("untracked", usage_tracked=False),
+        rows.logged("not kept", payload_table=None),
+        rows.logged("limited by us", status_code=429, refusal="request_limit"),
+        rows.logged("limited by the provider", status_code=429),
+        rows.logged("blocked", status_code=400, refusal="guardrail"),
+        rows.logged("elsewhere", payload_table=rows.SEED_TABLE),
+    ]
+    logs = decoding.decoded(rows.batch(spark, records)).select("log.*").persist()
+    counted = usage.usage_rows(logs).collect()
+    kept = payload.payload_rows(logs, catalog="users", schema="me", prefix="ep").collect()
+    names = [record.request_id for record in records]
+    assert [row["databricks_request_id"] for row in counted] == [name for name in names if name != "untracked"]
+    assert [row["databricks_request_id"] for row in kept] == [
+        "plain",
+        "untracked",
+        "limited by the provider",
+        "blocked",
+    ]
 
 
 def test_of_several_records_of_an_entity_the_last_counts(spark: SparkSession) -> None:

@@ -1,12 +1,22 @@
+import sys
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.guardrails.fold import fold
 from processors.guardrails.pii_windows import cut_windows, worth_folding
 
 
 def test_digits_and_signs_of_any_script_are_worth_a_look_and_nothing_else() -> None:
     assert all(map(worth_folding, ["1", "１", "٣", "a@b", "＠", "x%40y"]))
     assert not any(map(worth_folding, ["", "plain words.", "番号は", "ten %"]))
+
+
+def test_whatever_folds_to_a_digit_or_a_sign_is_worth_a_look() -> None:
+    everything = (chr(code) for code in range(128, sys.maxunicode + 1) if not 0xD800 <= code <= 0xDFFF)
+    telling = [c for c in everything if fold(c).shadow in {"@", *"0123456789"}]
+    assert len(telling) > 600
+    assert all(map(worth_folding, telling))
 
 
 def test_a_lone_surrogate_is_looked_at() -> None:
