@@ -26,6 +26,7 @@ LOG = logging.getLogger(__name__)
 JOB = "gateway-log"
 ROWS_PER_BATCH = 10_000
 POLL_SECONDS = 0.5
+Write = Callable[[DataFrame, int], None]
 # Not a legal name for a catalog, and beside the tables: whoever removes the lake removes both.
 CHECKPOINT = Path(".checkpoints", JOB)
 
@@ -62,12 +63,10 @@ class Stopping(Exception):
 class Ingest:
     """One running query; `stop` lets the batch at work finish."""
 
-    def __init__(
-        self, source: DataFrame, batches: Batches, checkpoint: Path, *, interval_seconds: float | None
-    ) -> None:
+    def __init__(self, source: DataFrame, write: Write, checkpoint: Path, *, interval_seconds: float | None) -> None:
         self._at_work = threading.Lock()
         self._stopped = False
-        self._batches = batches
+        self._write = write
         writer = source.writeStream.foreachBatch(self._batch).option("checkpointLocation", str(checkpoint))
         once, every = {"availableNow": True}, {"processingTime": f"{interval_seconds} seconds"}
         writer = writer.queryName(JOB).trigger(**(once if interval_seconds is None else every))
@@ -77,16 +76,17 @@ class Ingest:
         with self._at_work:
             if self._stopped:
                 raise Stopping
-            self._batches(batch, number)
+            self._write(batch, number)
 
     def initializing(self) -> bool:
         """Whether the source is still being looked at."""
         return self.query.isActive and self.query.status["message"] == "Initializing sources"
 
     def stop(self) -> None:
-        """End the query, after the batch at work. The lock is not held meanwhile: a batch waiting for it would never end."""
+        """End the query, after the batch at work."""
         with self._at_work:
             self._stopped = True
+        # Without the lock: a batch that waits for it here would keep the query from ending.
         self.query.stop()
 
 

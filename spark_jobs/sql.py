@@ -61,6 +61,7 @@ def typed(read: Callable[[str], str]) -> Iterator[str]:
         try:
             line = read(MORE if text else PROMPT)
         except EOFError:
+            print()
             return
         except KeyboardInterrupt:
             print()

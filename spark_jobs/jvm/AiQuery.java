@@ -19,12 +19,17 @@ public final class AiQuery {
    * @throws Gateway.Failed when there is no answer
    */
   public static UTF8String text(
-      UTF8String endpoint, UTF8String task, UTF8String request, boolean wholeBody, UTF8String parameters, UTF8String format) {
+      UTF8String endpoint,
+      UTF8String task,
+      UTF8String request,
+      boolean wholeBody,
+      UTF8String parameters,
+      UTF8String format) {
     if (request == null) {
       return null;
     }
-    JsonNode answer = Gateway.invoke(endpoint.toString(), body(task.toString(), request.toString(), wholeBody, parameters, format));
-    JsonNode held = held(answer);
+    ObjectNode body = body(task.toString(), request.toString(), wholeBody, parameters, format);
+    JsonNode held = held(Gateway.invoke(endpoint.toString(), body));
     return held == null ? null : UTF8String.fromString(held.isTextual() ? held.textValue() : held.toString());
   }
 
@@ -76,7 +81,8 @@ public final class AiQuery {
     }
   }
 
-  private static ObjectNode body(String task, String request, boolean wholeBody, UTF8String parameters, UTF8String format) {
+  private static ObjectNode body(
+      String task, String request, boolean wholeBody, UTF8String parameters, UTF8String format) {
     ObjectNode body = wholeBody ? object(request, "request") : asked(task, request);
     if (parameters != null) {
       body.setAll(object(parameters.toString(), "modelParameters"));
@@ -108,10 +114,11 @@ public final class AiQuery {
     throw new Gateway.Failed(what + " is not a JSON object");
   }
 
-  /** The part of an answer people want: chat, completions or embeddings, told by what is there. Null: the model said nothing. */
+  /** The part of an answer people want, told by what is there: chat, completions, embeddings. Null: nothing was said. */
   private static JsonNode held(JsonNode answer) {
     JsonNode choice = answer.path("choices").path(0);
-    for (JsonNode found : new JsonNode[] {choice.at("/message/content"), choice.path("text"), answer.at("/data/0/embedding")}) {
+    JsonNode[] places = {choice.at("/message/content"), choice.path("text"), answer.at("/data/0/embedding")};
+    for (JsonNode found : places) {
       if (!found.isMissingNode()) {
         return found.isNull() ? null : found;
       }

@@ -47,7 +47,7 @@ public final class AiQueryExtension extends AbstractFunction1<SparkSessionExtens
     return BoxedUnit.UNIT;
   }
 
-  /** Arguments as written to the expression that calls {@link AiQuery}; what is wrong with them is an analysis error. */
+  /** Arguments as written -> the expression that calls {@link AiQuery}; a wrong one ends the analysis. */
   private static final class Builder extends AbstractFunction1<Seq<Expression>, Expression> implements Serializable {
     private static final long serialVersionUID = 1L;
     private static final List<String> NAMES =
@@ -85,8 +85,9 @@ public final class AiQueryExtension extends AbstractFunction1<SparkSessionExtens
       arguments.add(Literal.create(type.equals(STRING), BOOLEAN));
       arguments.add(Literal.create(failing, BOOLEAN));
       StructType schema = new StructType().add("result", type).add("errorMessage", STRING);
+      Expression text = invoke("envelope", arguments);
       Expression envelope =
-          new JsonToStructs(schema, Map$.MODULE$.<String, String>empty(), invoke("envelope", arguments), Option.empty(), false);
+          new JsonToStructs(schema, Map$.MODULE$.<String, String>empty(), text, Option.empty(), false);
       return failing ? new GetStructField(envelope, 0, Option.apply("result")) : envelope;
     }
 
@@ -96,7 +97,8 @@ public final class AiQueryExtension extends AbstractFunction1<SparkSessionExtens
         types.add(i == 3 || i > 5 ? BOOLEAN : STRING);
       }
       // Not deterministic: else the planner might call at planning time, or twice for a repeated column.
-      return new StaticInvoke(AiQuery.class, STRING, method, seq(arguments), seq(types), false, true, false, Option.empty());
+      return new StaticInvoke(
+          AiQuery.class, STRING, method, seq(arguments), seq(types), false, true, false, Option.empty());
     }
 
     private static Map<String, Expression> byName(List<Expression> raw) {
@@ -166,9 +168,11 @@ public final class AiQueryExtension extends AbstractFunction1<SparkSessionExtens
     private static String pretty(List<Expression> raw) {
       List<String> shown = new ArrayList<>();
       for (Expression argument : raw) {
-        boolean named = argument instanceof NamedArgumentExpression;
-        Expression value = named ? ((NamedArgumentExpression) argument).value() : argument;
-        shown.add((named ? ((NamedArgumentExpression) argument).key() + " => " : "") + package$.MODULE$.toPrettySQL(value, false));
+        if (argument instanceof NamedArgumentExpression named) {
+          shown.add(named.key() + " => " + package$.MODULE$.toPrettySQL(named.value(), false));
+        } else {
+          shown.add(package$.MODULE$.toPrettySQL(argument, false));
+        }
       }
       return "ai_query(" + String.join(", ", shown) + ")";
     }
@@ -178,7 +182,7 @@ public final class AiQueryExtension extends AbstractFunction1<SparkSessionExtens
     }
 
     private static <T> Seq<T> seq(List<T> values) {
-      return CollectionConverters.asScala(values).toSeq();
+      return CollectionConverters.asScala((Iterable<T>) values).toSeq();
     }
 
     @SuppressWarnings("unchecked")

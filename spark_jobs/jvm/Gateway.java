@@ -11,17 +11,17 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.time.Duration;
-import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
 import org.apache.spark.QueryContext;
 import org.apache.spark.SparkRuntimeException;
+import scala.collection.immutable.Map;
 import scala.collection.immutable.Map$;
 
 /**
  * The gateway as {@code ai_query} sees it: where it is, with what token, and how often a call is tried.
  *
- * <p>The token comes from the environment or a file, never from a SQL setting, which any reader of the session could print.
+ * <p>The token comes from the environment or a file, never from a SQL setting, which any user could print.
  */
 final class Gateway {
   static final String CHAT = "llm/v1/chat";
@@ -32,19 +32,23 @@ final class Gateway {
   /** One call with all its tries and waits. */
   private static final Duration DEADLINE = Duration.ofSeconds(120);
   private static final int TRIES = 3;
-  private static final Map<String, String> TASKS = new ConcurrentHashMap<>();
+  private static final ConcurrentHashMap<String, String> TASKS = new ConcurrentHashMap<>();
   private static final HttpClient CLIENT = HttpClient.newBuilder().connectTimeout(CONNECT).build();
 
   private Gateway() {}
 
-  /** The call could not be answered; says why, carries no token. An error of Spark's own kind, so that people see no stack. */
+  /** The call could not be answered; says why, without the token. Of Spark's own kind, so that people see no stack. */
   static final class Failed extends SparkRuntimeException {
     private static final long serialVersionUID = 1L;
     private final String why;
 
     Failed(String why) {
-      super("USER_RAISED_EXCEPTION", Map$.MODULE$.<String, String>empty().updated("errorMessage", "ai_query: " + why), null, new QueryContext[0], "");
+      super("USER_RAISED_EXCEPTION", facts("ai_query: " + why), null, new QueryContext[0], "");
       this.why = why;
+    }
+
+    private static Map<String, String> facts(String message) {
+      return Map$.MODULE$.<String, String>empty().updated("errorMessage", message);
     }
 
     String why() {
@@ -75,7 +79,7 @@ final class Gateway {
     }
   }
 
-  /** Ask the endpoint; 429 and 503 are tried again while the deadline allows, anything else from 300 on is {@link Failed}. */
+  /** Ask the endpoint; 429 and 503 are tried again while the deadline allows, other statuses from 300 on are not. */
   static JsonNode invoke(String endpoint, JsonNode body) {
     long end = System.nanoTime() + DEADLINE.toNanos();
     try {

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from pyspark.sql import DataFrame, SparkSession
 
 from contract import codec, topics
 from contract.records import RequestLogged
@@ -100,6 +102,36 @@ def json_lines(log: Path) -> list[dict[str, str]]:
     """The log's events; the JVM's own first words are no JSON."""
     lines = [line for line in log.read_text().splitlines() if line.startswith("{")]
     return [msgspec.json.decode(line) for line in lines]
+
+
+def test_stopping_lets_the_batch_at_work_finish_and_starts_no_other(spark: SparkSession, tmp_path: Path) -> None:
+    begun, go_on, finished = threading.Event(), threading.Event(), []
+
+    def write(batch: DataFrame, number: int) -> None:
+        begun.set()
+        assert go_on.wait(PATIENCE_S)
+        finished.append(batch.count())
+
+    rate = spark.readStream.format("rate").option("rowsPerSecond", 10).load()
+    job = ingest.Ingest(rate, write, tmp_path, interval_seconds=0.2)
+    assert begun.wait(PATIENCE_S)
+    stopping = threading.Event()
+    stopping.set()
+    codes: list[int] = []
+    runner = threading.Thread(target=lambda: codes.append(ingest.run(job, stopping)))
+    runner.start()
+    assert job.query.isActive
+    go_on.set()
+    runner.join(PATIENCE_S)
+    assert (codes, len(finished)) == ([0], 1)
+
+
+def test_a_batch_that_fails_ends_the_job_with_1(spark: SparkSession, tmp_path: Path) -> None:
+    def write(batch: DataFrame, number: int) -> None:
+        raise OSError("disk full")
+
+    rate = spark.readStream.format("rate").load()
+    assert ingest.run(ingest.Ingest(rate, write, tmp_path, interval_seconds=0.2), threading.Event()) == 1
 
 
 def test_a_checkpoint_keeps_its_name_and_a_new_one_has_another(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 
 from spark_jobs import layouts, names, session
 from spark_jobs.delta_writes import ensure
+from tests.spark_jobs import rows
 
 
 def test_a_catalog_made_later_is_seen_by_a_running_session(people: SparkSession, seeded: Path) -> None:
@@ -56,3 +57,14 @@ def test_functions_of_spark_keep_their_names_beside_a_catalog_named_system(peopl
 def test_missing_jars_are_a_clear_message(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="make setup"):
         session.build("x", lake=tmp_path, jars=tmp_path, ansi=True)
+
+
+def test_rows_can_be_deleted_and_files_compacted_by_name(people: SparkSession, seeded: Path) -> None:
+    table = names.payload("later", "s", "edited")
+    ensure(people, table.path(seeded), layouts.PAYLOAD)
+    session.mount(people, seeded)
+    for name in ("a", "b"):
+        people.sql(f"INSERT INTO later.s.edited_payload (databricks_request_id, status_code) VALUES ('{name}', 200)")
+    people.sql("OPTIMIZE later.s.edited_payload")
+    people.sql("DELETE FROM later.s.edited_payload WHERE databricks_request_id = 'a'")
+    assert rows.ids(seeded, table) == ["b"]

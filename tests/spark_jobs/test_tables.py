@@ -54,3 +54,8 @@ def test_the_date_is_the_utc_date_of_receipt(seeded: Path) -> None:
     for row in rows.read(seeded, SEED):
         assert row["request_date"] == row["request_time"].date()
         assert row["request_time"].timestamp() * 1000 == pytest.approx(rows.START_MS)
+
+
+@pytest.mark.parametrize("table", [table for table, _, _ in DOCUMENTED], ids=str)
+def test_the_simplest_delta_reader_will_do(seeded: Path, table: Table) -> None:
+    assert DeltaTable(str(table.path(seeded))).protocol().min_reader_version == 1
