@@ -21,8 +21,10 @@ from contract.endpoint import (
     InferenceTableAsked,
     LimitKey,
     RateLimitAsked,
+    RateLimitsAsked,
     RouteAsked,
     ServedEntityAsked,
+    TagsAsked,
     check_name,
     default_entity_name,
 )
@@ -63,6 +65,17 @@ def gateway(asked: AiGatewayAsked, name: str, before: AiGateway | None = None, a
     return next(_gateway_problems(asked, name, before, at), None)
 
 
+def old_limits(asked: RateLimitsAsked) -> Refusal | None:
+    """The body of the deprecated limits' update."""
+    return next(_old_limit_problems(asked.rate_limits or ()), None)
+
+
+def tags(asked: TagsAsked) -> Refusal | None:
+    """The body of a tags update: every key at most once."""
+    doubled = _doubled([*(tag.key for tag in asked.add_tags or ()), *set(asked.delete_tags or ())])
+    return refusals.invalid(f"tags: key '{doubled}' occurs more than once") if doubled else None
+
+
 def _endpoint_problems(asked: EndpointAsked) -> Problems:
     if asked.config is None and (asked.ai_gateway is not None or asked.rate_limits is not None):
         yield refusals.invalid(NO_CONFIG)
@@ -77,13 +90,17 @@ def _endpoint_problems(asked: EndpointAsked) -> Problems:
 
 
 def _old_limits(asked: EndpointAsked) -> Problems:
-    """The deprecated `rate_limits` of the endpoint itself: calls only, keys user and endpoint."""
-    for index, limit in enumerate(asked.rate_limits or ()):
-        if limit.tokens is not None or limit.key not in ("user", "endpoint") or limit.principal is not None:
-            yield refusals.invalid(f"rate_limits[{index}]: takes calls for key user or endpoint alone; use ai_gateway")
     if asked.rate_limits and asked.ai_gateway is not None and asked.ai_gateway.rate_limits:
         yield refusals.invalid("rate_limits: give them here or in ai_gateway, not in both")
-    yield from _limit_problems(asked.rate_limits or (), "")
+    yield from _old_limit_problems(asked.rate_limits or ())
+
+
+def _old_limit_problems(asked: Sequence[RateLimitAsked]) -> Problems:
+    """The deprecated `rate_limits` of the endpoint itself: calls only, keys user and endpoint."""
+    for index, limit in enumerate(asked):
+        if limit.tokens is not None or limit.key not in ("user", "endpoint") or limit.principal is not None:
+            yield refusals.invalid(f"rate_limits[{index}]: takes calls for key user or endpoint alone; use ai_gateway")
+    yield from _limit_problems(asked, "")
 
 
 def _doubled(names: Sequence[str]) -> str | None:

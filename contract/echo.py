@@ -85,6 +85,11 @@ def _tail(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
+def _notified(endpoint: Endpoint) -> dict[str, Any]:
+    kept = endpoint.email_notifications
+    return {} if kept is None else {"email_notifications": plain(kept)}
+
+
 def detailed(endpoint: Endpoint, level: Level) -> dict[str, Any]:
     """An endpoint as GET, create and config update answer it. `level`: what the caller may do with it."""
     return {
@@ -95,6 +100,7 @@ def detailed(endpoint: Endpoint, level: Level) -> dict[str, Any]:
         **_labels(endpoint),
         "route_optimized": endpoint.route_optimized,
         **_tail(endpoint),
+        **_notified(endpoint),
         "resource_credential_strategy": "EMBEDDED_CREDENTIALS",
     }
 

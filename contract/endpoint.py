@@ -166,6 +166,32 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     value: str | None = None
 
 
+class RateLimitsAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of the deprecated PUT `/rate-limits`."""
+
+    rate_limits: tuple[RateLimitAsked, ...] | None = None
+
+
+class TagsAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of PATCH `/tags`."""
+
+    add_tags: tuple[Tag, ...] | None = None
+    delete_tags: tuple[str, ...] | None = None
+
+
+class Notifications(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whom to tell about config updates, by e-mail: kept and shown, never written to."""
+
+    on_update_success: tuple[str, ...] | None = None
+    on_update_failure: tuple[str, ...] | None = None
+
+
+class NotificationsAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of PATCH `/notifications`; without `email_notifications` they are cleared."""
+
+    email_notifications: Notifications | None = None
+
+
 class EndpointAsked(msgspec.Struct, frozen=True, kw_only=True):
     """The body of POST `/api/2.0/serving-endpoints`."""
 
@@ -267,6 +293,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[Tag, ...] = ()
     route_optimized: bool = False
     description: str = ""
+    email_notifications: Notifications | None = None
     v: int = 1
 
     @property

@@ -26,6 +26,7 @@ class RequestReceived(msgspec.Struct, frozen=True, kw_only=True):
     `task`: the task the route asks for, empty for `/invocations` (the endpoint decides).
     `config_version`: offset on `gateway.state` that the worker's view must have reached.
     `body`: the caller's JSON object, byte for byte.
+    `served_entity`: the one entity that may answer, whatever the split; empty: the split and the fallbacks decide.
     """
 
     request_id: str
@@ -41,6 +42,7 @@ class RequestReceived(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool = False
     client_request_id: str | None = None
     usage_context: dict[str, str] | None = None
+    served_entity: str = ""
     v: int = 1
 
 
@@ -193,7 +195,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 class WindowSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint's rate-limit windows as of `offset` of its partition of `gateway.requests`.
 
-    `windows`: window key -> list of [epoch second, amount].
+    `windows`: window key -> list of [epoch second, amount]. `clock_s`: the latest second a request was received in.
     `refused`: offsets up to `offset` that were refused and not yet acknowledged, so that a replay refuses them again.
     """
 
@@ -201,6 +203,7 @@ class WindowSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     partition: int
     offset: int
     windows: dict[str, list[tuple[int, int]]]
+    clock_s: int = 0
     refused: tuple[int, ...] = ()
     v: int = 1
 

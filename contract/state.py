@@ -15,6 +15,10 @@ from contract.records import Kind
 
 Level = Literal["CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"]
 LEVELS: Mapping[str, int] = {"CAN_VIEW": 1, "CAN_QUERY": 2, "CAN_MANAGE": 3}
+ScopeLevel = Literal["READ", "WRITE", "MANAGE"]
+SCOPE_LEVELS: Mapping[str, int] = {"READ": 1, "WRITE": 2, "MANAGE": 3}
+ADMINS = "admins"  # whoever is in this group is an admin
+USERS = "users"  # everybody is in this group, and nobody is listed
 
 
 class ServedEntityRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +43,10 @@ class ServedEntityRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """An access token; `hash` is SHA-256 in hex, the value itself is nowhere. `expires_at_ms` -1: never."""
+    """An access token; `hash` is SHA-256 in hex, the value itself is nowhere. `expires_at_ms` -1: never.
+
+    `created_by`: who made it when that was not its owner.
+    """
 
     token_id: str
     hash: str
@@ -47,6 +54,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     created_at_ms: int
     expires_at_ms: int = -1
     comment: str = ""
+    created_by: str = ""
     v: int = 1
 
 
@@ -72,12 +80,20 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SecretScope(msgspec.Struct, frozen=True, kw_only=True):
-    """A secret scope; `manager` may read and write it."""
+    """A secret scope. `manager`: who manages it until `acls` say so; `acls`: principal or `group:NAME` -> level."""
 
     name: str
     manager: str
     created_at_ms: int
+    acls: dict[str, ScopeLevel] = {}
     v: int = 1
+
+    @property
+    def grants(self) -> dict[str, ScopeLevel]:
+        """Everybody's level, the manager's among them."""
+        if not self.manager:
+            return self.acls
+        return {group(USERS) if self.manager == USERS else self.manager: "MANAGE", **self.acls}
 
 
 class Secret(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +133,11 @@ def key(kind: str, *parts: str) -> str:
     'secret/scope/key'
     """
     return "/".join((kind, *parts))
+
+
+def group(name: str) -> str:
+    """A group as the subject of a grant; no principal is called like that."""
+    return f"group:{name}"
 
 
 class View:
@@ -160,31 +181,53 @@ class View:
             self.unreadable += 1
             return
         at: Any = tuple(name.split("/", 1)) if kind == "secret" else name
-        if value is None:
-            into.pop(at, None)
-        else:
-            resource: Any = codec.read(KINDS[kind], value)
-            if isinstance(resource, codec.Unreadable):
-                self.unreadable += 1
-                return
+        resource: Any = None if value is None else codec.read(KINDS[kind], value)
+        if isinstance(resource, codec.Unreadable):
+            self.unreadable += 1
+            return
+        before = into.pop(at, None) if resource is None else into.get(at)
+        if resource is not None:
             into[at] = resource
         if kind == "group":
-            self._regroup()
+            self._regroup(name, before, resource)
 
-    def _regroup(self) -> None:
-        members: dict[str, tuple[str, ...]] = {}
-        for group in self.groups.values():
-            for name in group.members:
-                members[name] = (*members.get(name, ()), group.name)
-        self.groups_of = members
+    def _regroup(self, name: str, before: Group | None, after: Group | None) -> None:
+        old, new = (set() if one is None else set(one.members) for one in (before, after))
+        for member in old - new:
+            left = tuple(other for other in self.groups_of[member] if other != name)
+            self.groups_of[member] = left
+            if not left:
+                del self.groups_of[member]
+        for member in new - old:
+            self.groups_of[member] = (*self.groups_of.get(member, ()), name)
+
+    def is_admin(self, name: str) -> bool:
+        """Whether `name` is an active admin: by themselves, or as a member of `admins`."""
+        principal = self.principals.get(name)
+        if principal is None or not principal.active:
+            return False
+        return principal.admin or ADMINS in self.groups_of.get(name, ())
+
+    def subjects(self, name: str) -> tuple[str, ...]:
+        """Whose grants `name` holds: their own, their groups', everybody's."""
+        return (name, *map(group, self.groups_of.get(name, ())), group(USERS))
 
     def level(self, endpoint: Endpoint, name: str) -> int:
         """The highest permission `name` holds on `endpoint`: 0 none, else `LEVELS`. Admins and the creator manage."""
-        principal = self.principals.get(name)
-        if endpoint.creator == name or (principal is not None and principal.admin):
+        if endpoint.creator == name or self.is_admin(name):
             return LEVELS["CAN_MANAGE"]
         granted = self.permissions.get(endpoint.id)
         if granted is None:
             return 0
-        subjects = (name, *(f"group:{group}" for group in self.groups_of.get(name, ())))
-        return max((LEVELS[granted.levels[s]] for s in subjects if s in granted.levels), default=0)
+        return max((LEVELS[granted.levels[s]] for s in self.subjects(name) if s in granted.levels), default=0)
+
+    def scope_level(self, scope: SecretScope, name: str) -> int:
+        """The highest level `name` holds on `scope`: 0 none, else `SCOPE_LEVELS`. Admins manage."""
+        if self.is_admin(name):
+            return SCOPE_LEVELS["MANAGE"]
+        grants = scope.grants
+        return max((SCOPE_LEVELS[grants[s]] for s in self.subjects(name) if s in grants), default=0)
+
+    def endpoint_by_id(self, endpoint_id: str) -> Endpoint | None:
+        """The endpoint with that system id."""
+        return next((one for one in self.endpoints.values() if one.id == endpoint_id), None)

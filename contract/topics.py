@@ -93,12 +93,12 @@ CANCELS = Topic(
 )
 SUBMISSIONS = Topic(
     name="gateway.submissions",
-    key="request id",
-    value="a request from a Kafka producer",
+    key="the producer's own; its answer gets the same",
+    value="the JSON body of a query; token and reply topic in headers (docs/kafka.md)",
     partitions=4,
     cleanup="delete",
     retention_ms=HOUR_MS,
-    about="reserved for requests that come by Kafka",
+    about="queries from Kafka producers",
 )
 DEAD_LETTERS = Topic(
     name="gateway.dead_letters",

@@ -22,10 +22,13 @@ from contract.state import View
 from ingress import sealing
 from ingress.bus import Bus, Replies, slot_of
 from ingress.commands import Commands
-from ingress.identity import token_hash
+from ingress.identity import Identity, token_hash
+from ingress.intake import Intake
 from ingress.ports import Boot
 from ingress.protocol import BoundedHeads
 from ingress.settings import Hidden, Settings, kept
+from ingress.submission_bus import KafkaOutbox, SubmissionReader
+from ingress.submissions import Submissions, Ways
 from ingress.views import StateReader
 from ingress.waiting import Waiters
 from ingress.web import Outside, application
@@ -33,6 +36,7 @@ from ingress.web import Outside, application
 LOG = logging.getLogger("ingress")
 POLL_SECONDS = 0.05
 RETRY_SECONDS = 1.0
+SUBMISSIONS_DRAIN_SECONDS = 10.0
 FIRST_ADMIN_SECONDS = 2.0  # a worker that starts after the question may not see it: better to ask again soon
 
 
@@ -128,6 +132,10 @@ async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> 
         )
     )
     web = server(app, settings)
+    outbox = KafkaOutbox(settings.brokers, client_id)
+    ways = Ways(waiters=waiters, publish=bus.publish, cancel=bus.cancel, outbox=outbox)
+    submissions = _submissions(settings, boot, state, ways)
+    reader = SubmissionReader(settings.brokers, client_id, submissions.accept, 2 * settings.request_seconds * 1000)
 
     async def become_ready() -> None:
         await web.listening.wait()
@@ -136,15 +144,28 @@ async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> 
         logs.event(LOG, logging.INFO, "ready", port=settings.port, slot=boot.slot)
         await admin.ensure(commands, state.view)
 
-    await _together(web, (bus.run(), replies.run(), state.run(), become_ready()))
+    parts = (bus.run(), replies.run(), state.run(), outbox.run(), reader.run(), become_ready())
+    await _together(web, submissions, parts)
 
 
-async def _together(web: Server, parts: tuple[Coroutine[Any, Any, None], ...]) -> None:
+def _submissions(settings: Settings, boot: Boot, state: StateReader, ways: Ways) -> Submissions:
+    """The way in for Kafka's producers, with the same checks as HTTP's."""
+    return Submissions(
+        identity=Identity(state, boot.now),
+        intake=Intake(state=state, boot=boot, request_ms=settings.request_seconds * 1000),
+        boot=boot,
+        ways=ways,
+        body_bytes=settings.body_bytes,
+    )
+
+
+async def _together(web: Server, submissions: Submissions, parts: tuple[Coroutine[Any, Any, None], ...]) -> None:
     tasks = [asyncio.create_task(part) for part in parts]
     for task in tasks:
         task.add_done_callback(lambda done: _stop_on_defect(web, done))
     try:
         await web.serve()
+        await submissions.drain(SUBMISSIONS_DRAIN_SECONDS)
     finally:
         for task in tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""Records out and replies in. With views.py, the only place that knows aiokafka."""
+"""Records out and replies in. With views.py and submission_bus.py, the only place that knows aiokafka."""
 
 import asyncio
 import logging

@@ -8,20 +8,20 @@ SECONDS = 2.0
 COMMENT = re.compile(r"# (?:HELP|TYPE) (\S+)")
 
 
-async def metrics_text(port: int) -> str | None:
-    """What `127.0.0.1:port/metrics` says; None when nobody answers in time."""
+async def metrics_text(port: int, host: str = "127.0.0.1") -> str | None:
+    """What `host:port/metrics` says; None when nobody answers in time."""
     try:
         async with asyncio.timeout(SECONDS):
-            return await _get(port)
+            return await _get(host, port)
     except (OSError, TimeoutError):
         return None
 
 
-async def _get(port: int) -> str | None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def _get(host: str, port: int) -> str | None:
+    reader, writer = await asyncio.open_connection(host, port)
     try:
         # HTTP/1.0: the answer comes in one piece and ends with the connection
-        writer.write(b"GET /metrics HTTP/1.0\r\nHost: 127.0.0.1\r\nAccept: text/plain\r\n\r\n")
+        writer.write(f"GET /metrics HTTP/1.0\r\nHost: {host}\r\nAccept: text/plain\r\n\r\n".encode())
         head, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
     finally:
         writer.close()

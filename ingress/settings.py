@@ -32,6 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `admin_token`, `master_key`: None where the environment has none; then a file in `data` holds them.
     `waiting`, `waiting_bytes`: callers that may wait at once, and their bodies together.
+    `metrics_host`, `metrics_port`: where the sinks serve their metrics.
     `stream_bytes`: what may lie ready for one caller that reads slowly.
     """
 
@@ -44,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     admin_email: str = "admin@headgate.local"
     account_id: str = "00000000-0000-4000-8000-000000000001"
     workspace_id: str = "1"
+    metrics_host: str = "127.0.0.1"
     metrics_port: int = 9464
     status_file: Path | None = None
     log_level: str = "INFO"
@@ -70,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             admin_email=env.get("HEADGATE_ADMIN_EMAIL", "admin@headgate.local"),
             account_id=env.get("HEADGATE_ACCOUNT_ID", Settings().account_id),
             workspace_id=str(_number(env, "HEADGATE_WORKSPACE_ID", 1)),
+            metrics_host=env.get("HEADGATE_METRICS_HOST", "127.0.0.1"),
             metrics_port=_number(env, "HEADGATE_METRICS_PORT", 9464),
             status_file=Path(status) if status else None,
             log_level=env.get("HEADGATE_LOG_LEVEL", "INFO").upper(),

@@ -18,9 +18,11 @@ from ingress import scrape, wire
 from ingress.commands import Commands
 from ingress.edge import REQUEST_ID, Bodies, Edge, Handler, Managed
 from ingress.identity import Identity
+from ingress.intake import Intake
 from ingress.ports import Boot, Cancel, Publish, State
-from ingress.routes import serving
+from ingress.routes import extras, serving
 from ingress.routes.access import People, Tokens
+from ingress.routes.extras import Extras
 from ingress.routes.health import Open, Own, discovery, health
 from ingress.routes.management import Endpoints
 from ingress.routes.secrets import Secrets
@@ -84,16 +86,18 @@ def _query_routes(app: FastAPI, edge: Edge, outside: Outside) -> None:
     gateway = Gateway(
         edge=edge,
         boot=outside.boot,
+        intake=Intake(state=outside.state, boot=outside.boot, request_ms=outside.settings.request_seconds * 1000),
         waiters=outside.waiters,
         publish=outside.publish,
         cancel=outside.cancel,
-        request_ms=outside.settings.request_seconds * 1000,
         retry_after=outside.settings.retry_after,
     )
     _add(app, "POST", f"{QUERIES}/chat/completions", Queries(gateway, "llm/v1/chat"))
     _add(app, "POST", f"{QUERIES}/{{name}}/invocations", Queries(gateway))
+    _add(app, "POST", f"{QUERIES}/{{name}}/served-models/{{entity}}/invocations", Queries(gateway))
     _add(app, "POST", f"{QUERIES}/completions", Queries(gateway, "llm/v1/completions"))
     _add(app, "POST", f"{QUERIES}/embeddings", Queries(gateway, "llm/v1/embeddings"))
+    _add(app, "POST", f"{QUERIES}/responses", Managed(edge, extras.no_responses))
     _add(app, "GET", f"{QUERIES}/models", Managed(edge, serving.models(edge)))
 
 
@@ -111,6 +115,7 @@ def _managed_routes(app: FastAPI, edge: Edge, outside: Outside, commands: Comman
         return await scrape.metrics_text(outside.settings.metrics_port)
 
     endpoints = Endpoints(state=state, commands=commands, master_key=key, metrics=metrics)
+    more = Extras(endpoints, commands)
     tokens = Tokens(state=state, commands=commands, mint=lambda: secrets.token_hex(16))
     vault = Secrets(state=state, commands=commands, master_key=key)
     rows: tuple[tuple[str, str, Handler], ...] = (
@@ -121,6 +126,15 @@ def _managed_routes(app: FastAPI, edge: Edge, outside: Outside, commands: Comman
         ("PUT", f"{ENDPOINTS}/{{name}}/config", endpoints.update_config),
         ("PUT", f"{ENDPOINTS}/{{name}}/ai-gateway", endpoints.put_ai_gateway),
         ("GET", f"{ENDPOINTS}/{{name}}/metrics", endpoints.metrics),
+        ("PUT", f"{ENDPOINTS}/{{name}}/rate-limits", more.put_rate_limits),
+        ("PATCH", f"{ENDPOINTS}/{{name}}/tags", more.patch_tags),
+        ("PATCH", f"{ENDPOINTS}/{{name}}/notifications", more.patch_notifications),
+        ("PATCH", f"{ENDPOINTS}/{{name}}/telemetry-config", more.no_telemetry),
+        ("GET", f"{ENDPOINTS}/{{name}}/openapi", more.openapi),
+        ("GET", f"{ENDPOINTS}/{{name}}/served-models/{{entity}}/logs", more.logs),
+        ("GET", f"{ENDPOINTS}/{{name}}/served-models/{{entity}}/build-logs", more.logs),
+        ("POST", f"{ENDPOINTS}/pt", extras.no_throughput),
+        ("PUT", f"{ENDPOINTS}/pt/{{name}}/config", extras.no_throughput),
         ("POST", f"{API}/token/create", tokens.create),
         ("GET", f"{API}/token/list", tokens.list),
         ("POST", f"{API}/token/delete", tokens.delete),

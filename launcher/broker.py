@@ -22,6 +22,9 @@ JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.he
 POLL_S = 0.05
 # Metadata, version 1, correlation 1, no client id, no topics: the answer lists the brokers in service.
 ASK = struct.pack(">ihhihi", 14, 3, 1, 1, -1, 0)
+# FindCoordinator, version 1, of some group: the first asker makes Kafka create the topic of the groups' offsets,
+# and until it is there clients complain. The answer: correlation, throttle time, error.
+ASK_GROUPS = struct.pack(">ihhihh8sb", 21, 10, 1, 2, -1, 8, b"headgate", 0)
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,14 +67,13 @@ def choose_ports(remembered: Path) -> Ports:
 
 
 def answers(port: int) -> bool:
-    """Whether the broker on `port` is in service: it lists itself among the brokers."""
+    """Whether the broker on `port` is in service: it lists itself among the brokers and coordinates groups."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as link:
-            link.sendall(ASK)
-            answer = _exactly(link, 12)
+            listed = _answer(link, ASK, ">i")
+            return listed is not None and listed >= 1 and _answer(link, ASK_GROUPS, ">ih") == 0
     except OSError:
         return False
-    return len(answer) == 12 and struct.unpack(">iii", answer)[2] >= 1
 
 
 class Broker:
@@ -151,6 +153,18 @@ def _ended(process: subprocess.Popen[bytes], within_s: float) -> bool:
     except subprocess.TimeoutExpired:
         return False
     return True
+
+
+def _answer(link: socket.socket, request: bytes, fields: str) -> int | None:
+    """The last of `fields` in the answer, after its correlation; None when the connection ends before it."""
+    link.sendall(request)
+    head = _exactly(link, 8)
+    if len(head) < 8:
+        return None
+    body = _exactly(link, struct.unpack(">i", head[:4])[0] - 4)
+    size = struct.calcsize(fields)
+    number: int | None = struct.unpack(fields, body[:size])[-1] if len(body) >= size else None
+    return number
 
 
 def _exactly(link: socket.socket, count: int) -> bytes:

@@ -1,5 +1,6 @@
 """TCP ports on loopback: which are free."""
 
+import errno
 import socket
 
 
@@ -27,5 +28,21 @@ def some_free(count: int) -> list[int]:
 
 
 def preferred(port: int) -> int:
-    """`port` when it is free, else another one."""
-    return port if is_free(port) else some_free(1)[0]
+    """`port` when it is free and nobody was given it yet, else another one."""
+    return port if is_free(port) and _claim(port) else some_free(1)[0]
+
+
+def _claim(port: int) -> bool:
+    """Note, for the whole machine and until this process ends, that `port` is given away; False when it was already.
+
+    Of two instances that start together both find it free: nobody listens before a child is up. The note is a
+    socket's name in Linux's abstract namespace, which goes with its process, however that ends.
+    """
+    note = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        note.bind(f"\0headgate-port-{port}")
+    except OSError as problem:
+        note.close()
+        return problem.errno != errno.EADDRINUSE  # a system without such names: then no notes
+    note.detach()
+    return True

@@ -87,7 +87,7 @@ class Worker:
         self.stopping = asyncio.Event()
         bounds = Bounds(settings.in_flight, settings.in_flight_bytes, settings.endpoint_share)
         self.gate = Gate(bounds, self.crash)
-        self.windows = Windows(self.bus.publish)
+        self.windows = Windows(self.bus.publish, lambda partition: self.app.committed(REQUESTS.name, partition))
         self.handovers = HandOvers(Handing(settings.worker, self.gate, self.windows, self.bus.publish, now_ms))
         self.settling = Settling(
             publish=self.bus.publish,
@@ -280,7 +280,9 @@ def main() -> int:
     settings = Settings.from_env()
     logs.configure(settings.log_level, "worker")
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        # As a policy, so that the loop of Faust's consumer thread is uvloop's, too (docs/performance.md).
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+        with asyncio.Runner() as runner:
             return runner.run(_worker(settings))
     except KafkaConnectionError:
         logs.event(log, logging.CRITICAL, "no_broker", brokers=settings.brokers)

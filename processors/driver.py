@@ -117,6 +117,10 @@ class App(faust.App):  # type: ignore[misc]
         self._take_over = take_over
         self._drain = drain
 
+    def committed(self, topic: str, partition: int) -> int:
+        """The offset a new owner of the partition would start from, as far as this worker knows; 0 at the least."""
+        return (self._consumer and self._consumer._committed_offset.get(TP(topic, partition))) or 0
+
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
 

@@ -27,7 +27,10 @@ class Message(Protocol):
 class Event(Protocol):
     """What the gate needs of a Faust event."""
 
-    message: Message
+    @property
+    def message(self) -> Message:
+        """Where the event comes from."""
+        ...
 
     def ack(self) -> bool:
         """Mark the event's offset as safe to commit."""
@@ -55,7 +58,7 @@ class Bounds(NamedTuple):
 class Entry:
     """One event in flight. `work` is whatever the owner wants to find again at a hand-over."""
 
-    __slots__ = ("done", "event", "handed_over", "load", "needs_cover", "on_ack", "work")
+    __slots__ = ("done", "event", "handed_over", "load", "needs_cover", "work")
 
     def __init__(self, event: Event, load: Load, work: Any, needs_cover: bool) -> None:
         self.event = event
@@ -64,7 +67,6 @@ class Entry:
         self.needs_cover = needs_cover
         self.done = False
         self.handed_over = False
-        self.on_ack: Callable[[], None] | None = None
 
 
 class Gate:
@@ -149,7 +151,7 @@ class Gate:
             if head.needs_cover and head.event.message.offset > covered:
                 return
             entries.popleft()
-            _ack(head)
+            head.event.ack()
 
     def cover(self, lane: Lane, offset: int) -> None:
         """A snapshot up to `offset` is on its topic: what waited for it may go."""
@@ -174,16 +176,10 @@ class Gate:
     def ack_all(entries: Iterable[Entry]) -> None:
         """End a hand-over: the offsets may be committed, whether their tasks are done or not."""
         for entry in entries:
-            _ack(entry)
+            entry.event.ack()
 
     async def drained(self, timeout_s: float) -> bool:
         """Wait for every task; False when some are still running after `timeout_s`."""
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=timeout_s)
         return not self._tasks
-
-
-def _ack(entry: Entry) -> None:
-    if entry.on_ack is not None:
-        entry.on_ack()
-    entry.event.ack()

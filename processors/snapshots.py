@@ -17,13 +17,15 @@ from processors.rate_limits.admission import Booking, EndpointWindows, Taken
 
 EVERY_S = 0.2
 Publish = Callable[[str, str, bytes, int], Awaitable[int]]
+Committed = Callable[[int], int]  # partition of `gateway.requests` -> the offset a new owner would start from
 
 
 class Windows:
     """Every limited endpoint's windows. `latest` is what the topic holds; `owned` what this worker counts in."""
 
-    def __init__(self, publish: Publish) -> None:
+    def __init__(self, publish: Publish, committed: Committed) -> None:
         self._publish = publish
+        self._committed = committed
         self._latest: dict[str, WindowSnapshot] = {}
         self._owned: dict[str, EndpointWindows] = {}
         self._dirty: dict[int, set[str]] = {}
@@ -44,14 +46,22 @@ class Windows:
 
     def admit(self, endpoint: Endpoint, request: RequestReceived, *, offset: int, tokens: int) -> Taken | Refusal:
         """Admit or refuse; call in the order of offsets, without `await` in between."""
-        windows = self._owned.get(endpoint.name)
-        if windows is None:
-            windows = self._owned[endpoint.name] = EndpointWindows(endpoint.name, self._latest.get(endpoint.name))
-        partition = partition_of_requests(endpoint.name)
-        self._dirty.setdefault(partition, set()).add(endpoint.name)
-        self._last_offset[partition] = offset
+        windows = self._touched(endpoint.name, offset)
         limits = (endpoint.ai_gateway and endpoint.ai_gateway.rate_limits) or ()
         return windows.admit(limits, request.requester, offset=offset, at_ms=request.received_at_ms, tokens=tokens)
+
+    def refuse(self, endpoint: Endpoint, offset: int) -> None:
+        """The request at `offset` was refused for another reason: counted nowhere, so no replay may let it in."""
+        self._touched(endpoint.name, offset).refuse(offset)
+
+    def _touched(self, endpoint: str, offset: int) -> EndpointWindows:
+        windows = self._owned.get(endpoint)
+        if windows is None:
+            windows = self._owned[endpoint] = EndpointWindows(endpoint, self._latest.get(endpoint))
+        partition = partition_of_requests(endpoint)
+        self._dirty.setdefault(partition, set()).add(endpoint)
+        self._last_offset[partition] = offset
+        return windows
 
     def settle(self, endpoint: str, bookings: Iterable[Booking], tokens: int) -> None:
         """Replace an endpoint's token reservations by what was used; nothing when it is no longer owned."""
@@ -59,12 +69,6 @@ class Windows:
         if windows is not None and bookings:
             windows.settle(bookings, tokens)
             self._dirty.setdefault(partition_of_requests(endpoint), set()).add(endpoint)
-
-    def acked(self, endpoint: str, offset: int) -> None:
-        """The refused request at `offset` is acknowledged."""
-        windows = self._owned.get(endpoint)
-        if windows is not None:
-            windows.forget(offset)
 
     async def publish(self) -> dict[int, int]:
         """Publish every touched endpoint's snapshot; returns partition -> offset that is now covered."""
@@ -75,7 +79,7 @@ class Windows:
         dirty, self._dirty = self._dirty, {}
         offsets = {partition: self._last_offset.get(partition, -1) for partition in dirty}
         snapshots = [
-            self._owned[name].snapshot(partition, offsets[partition])
+            self._owned[name].snapshot(partition, offsets[partition], self._committed(partition))
             for partition, names in dirty.items()
             for name in names
             if name in self._owned

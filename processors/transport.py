@@ -1,6 +1,5 @@
 """All aiohttp of this house: an `HttpCall` out, an `HttpAnswer` or a stream of event data back."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -8,7 +7,7 @@ from typing import NamedTuple
 import aiohttp
 
 from processors.providers.base import HttpAnswer, HttpCall, ProviderUnreachable
-from processors.providers.sse import Events
+from processors.providers.sse import Events, TooLong
 
 ANSWER_BYTES = 8 * 1024 * 1024
 CONNECT_S = 10.0
@@ -53,16 +52,17 @@ class Transport:
     @asynccontextmanager
     async def _response(self, call: HttpCall) -> AsyncIterator[aiohttp.ClientResponse]:
         try:
-            async with self._open_session().post(
+            response = await self._open_session().post(
                 call.url, data=call.body, headers=call.headers, allow_redirects=False
-            ) as response:
-                yield response
+            )
         except aiohttp.ClientError as error:
             raise ProviderUnreachable(type(error).__name__) from error
         except OSError as error:
             raise ProviderUnreachable("connection lost") from error
         except ValueError as error:
             raise ProviderUnreachable("the address or a header of the provider is not valid") from error
+        async with response:  # outside the `try`: what the caller's block raises is not the provider's doing
+            yield response
 
     async def close(self) -> None:
         """Close the pool."""
@@ -71,12 +71,15 @@ class Transport:
 
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:
-    if (response.content_length or 0) > ANSWER_BYTES:
-        raise ProviderUnreachable("answer too large")
-    body = await response.read()
-    if len(body) > ANSWER_BYTES:
-        raise ProviderUnreachable("answer too large")
-    return body
+    body = bytearray()
+    try:
+        async for piece in response.content.iter_any():
+            body += piece
+            if len(body) > ANSWER_BYTES:
+                raise ProviderUnreachable("answer too large")
+    except (aiohttp.ClientError, OSError) as error:
+        raise ProviderUnreachable("the answer broke off") from error
+    return bytes(body)
 
 
 async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
@@ -85,9 +88,9 @@ async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         async for piece in response.content.iter_any():
             for data in events.feed(piece):
                 yield data
+    except TooLong as error:
+        raise ProviderUnreachable("an event is too large") from error
     except (aiohttp.ClientError, OSError) as error:
-        raise ProviderUnreachable("the stream broke off") from error
-    except asyncio.IncompleteReadError as error:
         raise ProviderUnreachable("the stream broke off") from error
     for data in events.rest():
         yield data

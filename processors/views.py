@@ -82,7 +82,11 @@ class Follower:
         for tp, records in batches.items():
             handle = self._followed[tp.topic].handle
             for count, record in enumerate(records, 1):
-                handle(record)
+                try:
+                    handle(record)
+                except Exception as error:  # noqa: BLE001 - the edge of one record: the next ones must still be read
+                    where = f"{tp.topic}/{tp.partition}/{record.offset}"
+                    logs.event(log, logging.ERROR, "record_left_out", where=where, error=type(error).__name__)
                 if count % 200 == 0:
                     await asyncio.sleep(0)
             self._position[tp] = records[-1].offset + 1
@@ -92,9 +96,17 @@ class Follower:
     async def caught_up(self, topic: str) -> None:
         """Wait until everything on the topic as of now has been handled."""
         asked = [tp for tp in self._partitions if tp.topic == topic]
-        ends = await self._asker.end_offsets(asked)
+        ends = await self._ends(asked)
         async with self._moved:
             await self._moved.wait_for(lambda: all(self._position[tp] >= end for tp, end in ends.items()))
+
+    async def _ends(self, asked: list[TopicPartition]) -> dict[TopicPartition, int]:
+        while True:
+            try:
+                return dict(await self._asker.end_offsets(asked))
+            except KafkaError as error:
+                logs.event(log, logging.WARNING, "follower_waits", error=type(error).__name__)
+                await asyncio.sleep(0.5)
 
     async def reached(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Wait until `condition` holds after some record; False when the time is over."""

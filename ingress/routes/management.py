@@ -57,14 +57,14 @@ class Endpoints:
         """PUT `/config`."""
         body = checked(ConfigAsked, call.body, checks.config)
         if isinstance(body, Refusal):
-            return self._unseen(call) or body
+            return self.unseen(call) or body
         return await self._change(call, "endpoint.update_config", self._sealed(body))
 
     async def put_ai_gateway(self, call: Call) -> Answer | Refusal:
         """PUT `/ai-gateway`: an empty body clears it; the writer checks it against what it replaces."""
         body = checked(AiGatewayAsked, call.body or b"{}", lambda _: None)
         if isinstance(body, Refusal):
-            return self._unseen(call) or body
+            return self.unseen(call) or body
         return await self._change(call, "endpoint.put_ai_gateway", body)
 
     async def delete(self, call: Call) -> Answer | Refusal:
@@ -74,7 +74,7 @@ class Endpoints:
     async def _change(self, call: Call, action: str, body: Any) -> Answer | Refusal:
         return await self._commands.ask(call.requester, action, body, target=call.path["name"])
 
-    def _found(self, call: Call) -> Endpoint | Refusal:
+    def found(self, call: Call) -> Endpoint | Refusal:
         """The endpoint the path names, when the caller may see it."""
         name = call.path["name"]
         found = self._state.view.endpoints.get(name)
@@ -86,7 +86,7 @@ class Endpoints:
 
     async def get(self, call: Call) -> Answer | Refusal:
         """GET one."""
-        found = self._found(call)
+        found = self.found(call)
         if isinstance(found, Refusal):
             return found
         level = self._state.view.level(found, call.requester.name)
@@ -100,7 +100,7 @@ class Endpoints:
 
     async def metrics(self, call: Call) -> Answer | Refusal:
         """GET `/metrics`: the sinks' numbers about one endpoint, as Prometheus text."""
-        refusal = self._unseen(call)
+        refusal = self.unseen(call)
         if refusal is not None:
             return refusal
         text = await self._metrics()
@@ -108,6 +108,7 @@ class Endpoints:
             return refusals.unavailable("The metrics are not there at the moment.")
         return Answer(body=scrape.of_endpoint(text, call.path["name"]).encode(), content_type=METRICS)
 
-    def _unseen(self, call: Call) -> Refusal | None:
-        found = self._found(call)
+    def unseen(self, call: Call) -> Refusal | None:
+        """Why the caller may not see the endpoint the path names; None when they may."""
+        found = self.found(call)
         return found if isinstance(found, Refusal) else None

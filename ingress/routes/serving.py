@@ -7,12 +7,11 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from contract import codec, logs, refusals, topics
-from contract.endpoint import Endpoint
-from contract.records import Reply, ReplyChunk, ReplyFinished, ReplyStarted, Requester, RequestReceived
+from contract.records import Reply, ReplyChunk, ReplyFinished, ReplyStarted, RequestReceived
 from contract.refusals import Refusal
-from contract.state import LEVELS
 from ingress import wire
 from ingress.edge import Call, Edge, Handler, send_whole
+from ingress.intake import CAN_QUERY, Asked, Intake, Query
 from ingress.ports import Boot, Cancel, Publish
 from ingress.waiting import Silence, Stream, Waiter, Waiters
 from ingress.wire import Answer
@@ -20,17 +19,8 @@ from ingress.wire import Answer
 LOG = logging.getLogger(__name__)
 UNWATCHED_SECONDS = 0.3  # most answers come sooner, and watching a connection costs more than a hang-up saves
 GRACE_SECONDS = 2.0  # the worker's own 504 comes first
-LOOK_SECONDS = 1.0
-CAN_QUERY = LEVELS["CAN_QUERY"]
 NO_CACHE = (b"cache-control", b"no-cache")
 RETRY_AFTER = (b"retry-after", b"60")  # by then the oldest call of any full minute has left it
-
-
-class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """A checked query. `keyed`: its endpoint is limited, so its key decides the partition."""
-
-    record: RequestReceived
-    keyed: bool
 
 
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,10 +28,10 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
 
     edge: Edge
     boot: Boot
+    intake: Intake
     waiters: Waiters
     publish: Publish
     cancel: Cancel
-    request_ms: int
     retry_after: bool = False
 
 
@@ -66,58 +56,22 @@ class Queries:
             await self._edge.send(send, request_id, body)
             return
         try:
-            endpoint = scope["path_params"].get("name")
-            query = await self._checked(request_id, endpoint, body, requester, received_at_ms)
+            asked = Asked(
+                request_id=request_id,
+                requester=requester,
+                received_at_ms=received_at_ms,
+                body=body,
+                endpoint=scope["path_params"].get("name", ""),
+                served_entity=scope["path_params"].get("entity", ""),
+                task=self._task,
+            )
+            query = await self._gateway.intake.query(asked)
             if isinstance(query, Refusal):
                 await self._edge.send(send, request_id, query)
             else:
                 await self._exchange(query, receive, send)
         finally:
             self._edge.bodies.release(body)
-
-    async def _checked(
-        self, request_id: str, name: str | None, body: bytes, requester: Requester, received_at_ms: int
-    ) -> Query | Refusal:
-        envelope = wire.envelope(body)
-        if isinstance(envelope, Refusal):
-            return envelope
-        name = name or envelope.model
-        if not name:
-            return refusals.invalid("model: is required; it names the endpoint")
-        endpoint = await self._endpoint(name, requester)
-        if isinstance(endpoint, Refusal):
-            return endpoint
-        boot = self._gateway.boot
-        record = RequestReceived(
-            request_id=request_id,
-            endpoint=name,
-            requester=requester,
-            received_at_ms=received_at_ms,
-            deadline_ms=received_at_ms + self._gateway.request_ms,
-            reply_slot=boot.slot,
-            boot_id=boot.boot_id,
-            body=msgspec.Raw(body),
-            config_version=self._edge.state.view.config_offset,
-            task=self._task,
-            stream=envelope.stream or False,
-            client_request_id=envelope.client_request_id,
-            usage_context=envelope.usage_context,
-        )
-        return Query(record=record, keyed=bool(endpoint.ai_gateway and endpoint.ai_gateway.rate_limits))
-
-    async def _endpoint(self, name: str, requester: Requester) -> Endpoint | Refusal:
-        """The endpoint, when the requester may query it and it does this route's task."""
-        view = self._edge.state.view
-        if name not in view.endpoints:
-            await self._edge.state.caught_up(LOOK_SECONDS)  # another ingress may have just answered its creation
-        endpoint = view.endpoints.get(name)
-        if endpoint is None:
-            return refusals.unknown_endpoint()
-        if view.level(endpoint, requester.name) < CAN_QUERY:
-            return refusals.forbidden(f"User does not have permission to query endpoint '{name}'.")
-        if self._task and self._task != endpoint.task:
-            return refusals.wrong_task(name, endpoint.task, self._task)
-        return endpoint
 
     async def _exchange(self, query: Query, receive: Receive, send: Send) -> None:
         record = query.record
@@ -127,9 +81,8 @@ class Queries:
             await self._edge.send(send, record.request_id, full)
             return
         try:
-            key = record.endpoint if query.keyed else record.request_id
             value = codec.encode(record)
-            if await self._gateway.publish(topics.REQUESTS.name, key, value, spread=not query.keyed):
+            if await self._gateway.publish(topics.REQUESTS.name, query.key, value, spread=not query.keyed):
                 await self._answer(record, waiter, receive, send)
             else:
                 down = refusals.unavailable("The gateway cannot reach its broker.")

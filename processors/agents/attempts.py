@@ -1,6 +1,6 @@
 """Calling providers: the first choice, then its fallbacks, until one answers or none is left."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,11 +14,10 @@ from processors.agents.guarding import guarded_answer, rules_of
 from processors.agents.streaming import Streaming
 from processors.payload import counting, texts
 from processors.payload.counting import Usage
-from processors.providers.base import HttpAnswer, ProviderUnreachable, Secret, Wire
+from processors.providers.base import HttpAnswer, HttpCall, ProviderUnreachable, Secret, Wire
 from processors.routing.fallback import NO_ANSWER, moves_on, order
 
 Body = dict[str, Any]
-OURS = ("usage_context", "client_request_id", "extra_params", "databricks_options")
 
 
 class Caller(NamedTuple):
@@ -32,17 +31,15 @@ class Caller(NamedTuple):
     now: Callable[[], float]
 
 
-class Failed(NamedTuple):
-    """An attempt that ended without a usable answer. `why` may be told to the caller."""
+class Tried(NamedTuple):
+    """One attempt. `status`: the provider's, or NO_ANSWER; `outcome`: the request's, unless another entity is tried.
 
-    why: str
+    `begun`: the caller has read a part of it, so no other entity can be tried.
+    """
 
-
-def provider_body(body: Body) -> Body:
-    """The body without what is ours; `extra_params` become the provider's parameters (api-contract.md 3.1)."""
-    extra = body.get("extra_params")
-    kept = {key: value for key, value in body.items() if key not in OURS}
-    return {**kept, **extra} if isinstance(extra, dict) else kept
+    status: int
+    outcome: Outcome
+    begun: bool = False
 
 
 async def call(case: Case, endpoint: Endpoint, first: str, body: Body, caller: Caller) -> Outcome:
@@ -50,48 +47,59 @@ async def call(case: Case, endpoint: Endpoint, first: str, body: Body, caller: C
     gateway = endpoint.ai_gateway
     fallback = bool(gateway and gateway.fallback_config and gateway.fallback_config.enabled)
     outcome = refused(refusals.provider_unreachable("no served entity"))
-    asked = provider_body(body)
     for entity in order(endpoint.entities, first, fallback):
         case.entity = entity
-        started = caller.now()
-        tried = await _try(case, entity, asked, caller)
-        took = int((caller.now() - started) * 1000)
-        case.provider_ms = took
-        if isinstance(tried, Outcome):
-            case.attempts.append(_attempt(entity, tried.status, took))
-            return tried
-        status, outcome = tried
-        case.attempts.append(_attempt(entity, status, took))
-        if not moves_on(status):
+        http = _http_call(case, entity, body, caller)
+        if isinstance(http, Refusal):
+            return refused(http)
+        tried = await _timed(case, entity, _try(case, entity, http, body, caller), caller.now)
+        outcome = tried.outcome
+        if tried.begun or not moves_on(tried.status):
             break
     return outcome
 
 
-def _attempt(entity: ServedEntity, status: int, duration_ms: int) -> Attempt:
-    outcome = "failed" if moves_on(status) else "answered"
-    return Attempt(served_entity_name=entity.name, status=status, duration_ms=duration_ms, outcome=outcome)
+async def _timed(
+    case: Case, entity: ServedEntity, attempt: Coroutine[Any, Any, Tried], now: Callable[[], float]
+) -> Tried:
+    """Make one attempt and write it down, also when it is cut off: then the provider may have worked for nothing."""
+    started, status, outcome = now(), NO_ANSWER, "cut off"
+    try:
+        tried = await attempt
+        status, outcome = tried.status, "failed" if moves_on(tried.status) else "answered"
+        return tried
+    finally:
+        case.provider_ms = took = int((now() - started) * 1000)
+        case.attempts.append(Attempt(served_entity_name=entity.name, status=status, duration_ms=took, outcome=outcome))
 
 
-async def _try(case: Case, entity: ServedEntity, body: Body, caller: Caller) -> Outcome | tuple[int, Outcome]:
-    """One attempt: the final outcome, or a status that may move on with the outcome it would be."""
-    wire = caller.providers.get(entity.external_model.provider)
+def _http_call(case: Case, entity: ServedEntity, body: Body, caller: Caller) -> HttpCall | Refusal:
+    model = entity.external_model
+    wire = caller.providers.get(model.provider)
     if wire is None:
-        text = f"provider: `{entity.external_model.provider}` cannot be called yet"
-        return refused(refusals.not_supported(text))
+        return refusals.not_supported(f"provider: `{model.provider}` cannot be called yet")
     if case.request.stream and wire.streams_usage:
         body = {**body, "stream_options": {**_options(body), "include_usage": True}}
-    http = wire.call(entity.external_model, body, caller.secret)
-    if isinstance(http, Refusal):
-        return refused(http)
+    return wire.call(model, body, caller.secret)
+
+
+async def _try(case: Case, entity: ServedEntity, http: HttpCall, body: Body, caller: Caller) -> Tried:
     try:
         if not case.request.stream:
             return await _answered(case, entity, await caller.transport.call(http), caller)
         async with caller.transport.stream(http) as begun:
             if isinstance(begun, HttpAnswer):
                 return await _answered(case, entity, begun, caller)
-            return await caller.streaming.relayed(case, entity, begun.events, hide_usage=not _asked_usage(body, wire))
+            wire = caller.providers[entity.external_model.provider]
+            hidden = wire.streams_usage and not _options(body).get("include_usage")
+            return _ended(await caller.streaming.relayed(case, entity, begun.events, hide_usage=hidden))
     except ProviderUnreachable as error:
-        return NO_ANSWER, refused(refusals.provider_unreachable(str(error)))
+        return Tried(NO_ANSWER, refused(refusals.provider_unreachable(str(error))))
+
+
+def _ended(outcome: Outcome) -> Tried:
+    broke = outcome.refusal == "provider_unreachable"
+    return Tried(NO_ANSWER if broke else 200, outcome, begun=True)
 
 
 def _options(body: Body) -> Body:
@@ -99,19 +107,13 @@ def _options(body: Body) -> Body:
     return options if isinstance(options, dict) else {}
 
 
-def _asked_usage(body: Body, wire: Wire) -> bool:
-    return not wire.streams_usage or bool(_options(body).get("include_usage"))
-
-
-async def _answered(
-    case: Case, entity: ServedEntity, answer: HttpAnswer, caller: Caller
-) -> Outcome | tuple[int, Outcome]:
+async def _answered(case: Case, entity: ServedEntity, answer: HttpAnswer, caller: Caller) -> Tried:
     if not 200 <= answer.status < 300:
-        return answer.status, refused(_passed_through(entity, answer))
+        return Tried(answer.status, refused(_passed_through(entity, answer)))
     usage = counting.usage_of(answer.body)
     if usage is None:
-        return NO_ANSWER, refused(refusals.provider_unreachable("the answer is no JSON object"))
-    return await whole(case, answer.body, usage, caller.check)
+        return Tried(NO_ANSWER, refused(refusals.provider_unreachable("the answer is no JSON object")))
+    return Tried(answer.status, await whole(case, answer.body, usage, caller.check))
 
 
 async def whole(case: Case, answer: bytes, usage: Usage, check: Check) -> Outcome:
@@ -134,6 +136,6 @@ def _passed_through(entity: ServedEntity, answer: HttpAnswer) -> Refusal:
     try:
         msgspec.json.decode(answer.body)
         said = msgspec.Raw(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         said = msgspec.Raw(msgspec.json.encode(answer.body.decode(errors="replace")[:2_000]))
     return refusals.provider_error(entity.external_model.provider, answer.status, said)

@@ -86,7 +86,7 @@ class Case:
     def hang_up(self, now: float) -> None:
         """The caller is gone: whatever is awaited for it ends now. `now`: the loop's time."""
         self.gone = True
-        if self.bound is not None:
+        if self.bound is not None and not self.bound.expired():
             self.bound.reschedule(now)
 
 

@@ -71,7 +71,10 @@ def _message(message: Body) -> envelope.Message:
 
 
 async def guarded_request(case: Case, body: Body, found: list[str], check: Check) -> Body | Refusal:
-    """The request as it may go to a provider: as it is, masked, or refused."""
+    """The request as it may go to a provider: as it is, masked, or refused.
+
+    `body`: as made for the provider; the log keeps the caller's own, masked only where something was found.
+    """
     endpoint = case.endpoint
     assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
     rules = rules_of(endpoint, "input")
@@ -87,7 +90,9 @@ async def guarded_request(case: Case, body: Body, found: list[str], check: Check
         return body
     note(case, verdict, "input")
     masked = texts.in_request(endpoint.task, body, verdict.masked)
-    case.logged_request = texts.encoded(masked)
+    if any(verdict.spans):
+        asked = texts.decoded(case.request.body)
+        case.logged_request = texts.encoded(texts.in_request(endpoint.task, asked, verdict.masked))
     return masked if verdict.outcome == "masked" else blocked(verdict, "input", body=masked)
 
 

@@ -39,7 +39,7 @@ class HandOvers:
 
     def __init__(self, tools: Handing) -> None:
         self._tools = tools
-        self._mine: set[str] = set()
+        self._mine: dict[str, asyncio.Task[None]] = {}  # request id -> its listing
         self._others: dict[str, HandedOver] = {}
         self._alive: dict[str, int] = {}
 
@@ -59,8 +59,9 @@ class HandOvers:
         tools = self._tools
         entries = tools.gate.close_lanes()
         open_cases = [entry.work for entry in entries if isinstance(entry.work, Case) and not entry.done]
-        self._mine |= {case.request.request_id for case in open_cases}
-        await asyncio.gather(tools.windows.publish(), *(self._list(case.request) for case in open_cases))
+        listings = {case.request.request_id: asyncio.create_task(self._list(case.request)) for case in open_cases}
+        self._mine.update(listings)
+        await asyncio.gather(tools.windows.publish(), *listings.values())
         tools.windows.forget()
         tools.gate.ack_all(entries)
         if open_cases:
@@ -72,8 +73,9 @@ class HandOvers:
 
     async def finished(self, request_id: str) -> None:
         """A request is settled: clear it if it had been handed over."""
-        if request_id in self._mine:
-            self._mine.discard(request_id)
+        listing = self._mine.pop(request_id, None)
+        if listing is not None:
+            await listing  # else the listing might come after its clearing, and stand for ever
             await self._tools.publish(HANDOVERS.name, request_id, None)
 
     async def show_life(self) -> None:

@@ -24,9 +24,9 @@ class Relay:
         self._tail: asyncio.Task[None] | None = None
         self.seq = 0
 
-    def write(self, events: str) -> None:
-        """Send server-sent events, soon and in order."""
-        if self.seq == 0:
+    def write(self, events: str, at_once: bool) -> None:
+        """Send server-sent events in order: at once, or with what else comes within ten milliseconds."""
+        if at_once and not self._waiting:
             self._emit(events)
             return
         self._waiting.append(events)

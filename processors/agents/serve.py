@@ -9,7 +9,7 @@ import msgspec
 
 from contract import codec, logs, refusals
 from contract.codec import Unreadable
-from contract.endpoint import Endpoint
+from contract.endpoint import Endpoint, TrafficRoute
 from contract.records import RequestReceived
 from contract.refusals import Refusal
 from contract.state import View
@@ -89,6 +89,7 @@ def take(event: KafkaEvent, request: RequestReceived, tools: Serving) -> None:
         moved = tools.publish(REQUESTS.name, request.endpoint, event.message.value)
         tools.gate.start(event, load, _awaited(moved))
         return
+    endpoint = routing_of(endpoint, request.served_entity)
     entity = None
     if endpoint is not None and endpoint.entities:
         first = first_choice(endpoint.routes, tools.draw())
@@ -96,10 +97,20 @@ def take(event: KafkaEvent, request: RequestReceived, tools: Serving) -> None:
     case = Case(request, endpoint, entity)
     decision = admission(case, event.message.offset, load, limited, tools)
     tools.cases[request.request_id] = case
-    entry = tools.gate.start(event, load, finish(case, decision, tools), work=case, needs_cover=limited)
-    if isinstance(decision, Refusal) and limited:
-        offset = event.message.offset
-        entry.on_ack = lambda: tools.windows.acked(request.endpoint, offset)
+    tools.gate.start(event, load, finish(case, decision, tools), work=case, needs_cover=limited)
+
+
+def routing_of(endpoint: Endpoint | None, served_entity: str) -> Endpoint | None:
+    """The endpoint with the entities that may answer: all of them, or the one a request insists on.
+
+    Who names an entity wants that one's answer or that one's error: no split, and no fallback either, because there is
+    nothing to fall back to. Limits, guardrails and tables stay the endpoint's. Without entities: it has none so named.
+    """
+    if endpoint is None or not served_entity:
+        return endpoint
+    only = tuple(entity for entity in endpoint.entities if entity.name == served_entity)
+    routes = tuple(TrafficRoute(served_entity_name=entity.name, traffic_percentage=100) for entity in only)
+    return msgspec.structs.replace(endpoint, entities=only, routes=routes)
 
 
 async def _awaited(delivery: Awaitable[Any]) -> None:
@@ -114,6 +125,21 @@ def is_limited(endpoint: Endpoint | None) -> bool:
 def admission(case: Case, offset: int, load: Load, limited: bool, tools: Serving) -> Refusal | None:
     """The first "no" a request meets before anything is spent on it; None when it may go on."""
     request, endpoint = case.request, case.endpoint
+    refusal = _hopeless(case, load, tools)
+    if endpoint is None or not limited:
+        return refusal
+    if refusal is not None:
+        tools.windows.refuse(endpoint, offset)
+        return refusal
+    taken = tools.windows.admit(endpoint, request, offset=offset, tokens=_reservation(endpoint, request))
+    if isinstance(taken, Taken):
+        case.bookings = taken.bookings
+        return None
+    return taken
+
+
+def _hopeless(case: Case, load: Load, tools: Serving) -> Refusal | None:
+    request, endpoint = case.request, case.endpoint
     if endpoint is None or case.entity is None:
         return refusals.unknown_endpoint()
     if request.request_id in tools.hung_up:
@@ -123,13 +149,7 @@ def admission(case: Case, offset: int, load: Load, limited: bool, tools: Serving
         return refusals.too_late()
     if tools.gate.share_is_full(load):
         return refusals.too_many_in_flight(endpoint.name)
-    if not limited:
-        return None
-    taken = tools.windows.admit(endpoint, request, offset=offset, tokens=_reservation(endpoint, request))
-    if isinstance(taken, Taken):
-        case.bookings = taken.bookings
-        return None
-    return taken
+    return None
 
 
 def _reservation(endpoint: Endpoint, request: RequestReceived) -> int:
@@ -137,10 +157,13 @@ def _reservation(endpoint: Endpoint, request: RequestReceived) -> int:
     limits = (endpoint.ai_gateway and endpoint.ai_gateway.rate_limits) or ()
     if all(limit.tokens is None for limit in limits):
         return 0
-    body = texts.decoded(request.body)
+    try:
+        body = texts.for_provider(endpoint.task, texts.decoded(request.body))
+    except msgspec.DecodeError:
+        return 0  # refused before any provider sees it
     found = texts.of_request(endpoint.task, body)
-    most = body.get("max_tokens") or body.get("max_completion_tokens") or 0
-    return counting.estimated_tokens(counting.characters(found)) + (most if isinstance(most, int) else 0)
+    most = body.get("max_tokens") or body.get("max_completion_tokens")
+    return counting.estimated_tokens(counting.characters(found)) + (max(0, most) if isinstance(most, int) else 0)
 
 
 async def finish(case: Case, decision: Refusal | None, tools: Serving) -> None:
@@ -164,12 +187,10 @@ async def finish(case: Case, decision: Refusal | None, tools: Serving) -> None:
 async def bounded(case: Case, tools: Serving) -> Outcome:
     """Answer within the deadline, or until the caller hangs up."""
     left_s = (case.request.deadline_ms - tools.now_ms()) / 1000
-    started = tools.caller.now()
     try:
         async with asyncio.timeout(0 if case.gone else left_s) as case.bound:
             return await answer(case, tools)
     except TimeoutError:
-        case.provider_ms = case.provider_ms or int((tools.caller.now() - started) * 1000)
         return refused(refusals.caller_gone() if case.gone else refusals.too_late(), caller_waits=not case.gone)
     finally:
         case.bound = None
@@ -179,10 +200,14 @@ async def answer(case: Case, tools: Serving) -> Outcome:
     """Input guardrails, then the provider chain with its output guardrails."""
     endpoint, request = case.endpoint, case.request
     assert endpoint is not None and case.entity is not None  # noqa: S101 - admission refused these
-    body = texts.decoded(request.body)
+    try:
+        body = texts.decoded(request.body)
+    except msgspec.DecodeError as error:
+        return refused(refusals.malformed_json(str(error)))
     problem = _unfit(endpoint, request, body)
     if problem is not None:
         return refused(problem)
+    body = texts.for_provider(endpoint.task, body)
     found = texts.of_request(endpoint.task, body)
     case.input_characters = counting.characters(found)
     guarded = await guarded_request(case, body, found, tools.caller.check)

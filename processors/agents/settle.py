@@ -135,8 +135,8 @@ def _sides(case: Case, outcome: Outcome, tools: Settling) -> tuple[str | None, s
     if len(answered) > PAYLOAD_SIDE_BYTES:
         codes.append("MAX_RESPONSE_SIZE_EXCEEDED")
     return (
-        None if len(asked) > PAYLOAD_SIDE_BYTES else asked.decode(),
-        None if len(answered) > PAYLOAD_SIDE_BYTES else answered.decode(),
+        None if len(asked) > PAYLOAD_SIDE_BYTES else asked.decode(errors="replace"),
+        None if len(answered) > PAYLOAD_SIDE_BYTES else answered.decode(errors="replace"),
         tuple(codes),
     )
 

@@ -7,15 +7,16 @@ import msgspec
 
 from contract import refusals
 from contract.endpoint import ServedEntity
+from contract.records import Finding
 from contract.refusals import Refusal
 from processors.agents.case import Case, Outcome, refused
 from processors.agents.guarding import blocked, note, rules_of
 from processors.agents.relay import Relay, Send
 from processors.guardrails.base import Rules, Verdict
-from processors.guardrails.stream import StreamGuard
+from processors.guardrails.stream import Released, StreamGuard
 from processors.payload import counting, texts
 from processors.payload.counting import Usage
-from processors.payload.merging import Merged
+from processors.payload.merging import Merged, index_of
 from processors.providers.base import ProviderUnreachable
 from processors.providers.sse import DONE
 
@@ -41,6 +42,7 @@ class Guards:
         self._rules = rules
         self._by_choice: dict[int, StreamGuard] = {}
         self.verdict: Verdict | None = None
+        self.found_pii = False
 
     def choice(self, index: int, text: str, last: bool) -> str:
         """What of `text` (and of what was held back) may go out now."""
@@ -50,29 +52,34 @@ class Guards:
         if last and not (released and released.blocked):
             released = guard.finish()
             out += released.text
-        if released is not None and released.blocked:
-            self.verdict = released.verdict
+        self._note(released)
         return out
+
+    def _note(self, released: Released | None) -> None:
+        if released is not None:
+            self.found_pii = self.found_pii or bool(released.pii_detected)
+            self.verdict = self.verdict or released.verdict
 
     def rest(self) -> list[tuple[int, str]]:
         """What the guards still hold when a stream ends without finishing its choices."""
         released = {index: guard.finish() for index, guard in self._by_choice.items()}
-        self.verdict = next((last.verdict for last in released.values() if last.blocked), self.verdict)
+        for last in released.values():
+            self._note(last)
         return [(index, last.text) for index, last in released.items() if last.text]
 
 
 def guarded(chunk: Json, guards: Guards) -> Json | None:
     """The chunk with its texts as far as they may go; None when nothing of it is left to send."""
-    choices = [_guarded_choice(choice, guards) for choice in chunk.get("choices") or () if isinstance(choice, dict)]
+    choices = [_guarded_choice(choice, guards) for choice in texts.dicts(chunk, "choices")]
     says_nothing = choices and all(_is_empty(choice) for choice in choices) and not chunk.get("usage")
     return None if says_nothing else {**chunk, "choices": choices}
 
 
 def _guarded_choice(choice: Json, guards: Guards) -> Json:
-    index, last = choice.get("index", 0), choice.get("finish_reason") is not None
+    index, last = index_of(choice), choice.get("finish_reason") is not None
     if isinstance(choice.get("text"), str):
         return {**choice, "text": guards.choice(index, choice["text"], last)}
-    delta = choice.get("delta") or {}
+    delta = _delta(choice)
     text = delta.get("content")
     if isinstance(text, str) or last:
         released = guards.choice(index, text or "", last)
@@ -81,10 +88,13 @@ def _guarded_choice(choice: Json, guards: Guards) -> Json:
     return {**choice, "delta": delta}
 
 
+def _delta(choice: Json) -> Json:
+    delta = choice.get("delta")
+    return delta if isinstance(delta, dict) else {}
+
+
 def _is_empty(choice: Json) -> bool:
-    delta = choice.get("delta") or {}
-    says = any(value for key, value in delta.items())
-    return not says and not choice.get("text") and choice.get("finish_reason") is None
+    return not any(_delta(choice).values()) and not choice.get("text") and choice.get("finish_reason") is None
 
 
 class Streaming(NamedTuple):
@@ -103,21 +113,13 @@ class Streaming(NamedTuple):
         assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
         flow = Flow(self, case, entity, rules_of(endpoint, "output"), hide_usage)
         try:
-            async for data in events:
-                if data == DONE:
-                    return flow.finished()
-                stopped = flow.take(data)
-                if stopped is not None:
-                    return stopped
+            return await flow.relayed(events)
         except ProviderUnreachable as error:
             if case.relay is None:
                 raise
             return flow.broken(str(error))
-        if flow.all_choices_finished():
-            return flow.finished()
-        if case.relay is None:
-            raise ProviderUnreachable("the stream ended before it began")
-        return flow.broken("the stream ended early")
+        finally:
+            flow.note_masked()
 
 
 class Flow:
@@ -131,9 +133,22 @@ class Flow:
         self._hide_usage = hide_usage
         self._merged = Merged()
         self._started = tools.now()
+        self._spoken = False  # whether the caller has text: until then nothing waits for company
         self._open: set[int] = set()
         self._finished: set[int] = set()
         case.merged = self._merged
+
+    async def relayed(self, events: AsyncIterator[bytes]) -> Outcome:
+        """Relay until the stream's own end or a guardrail's; ProviderUnreachable when it breaks."""
+        async for data in events:
+            if data == DONE:
+                return self.finished()
+            stopped = self.take(data)
+            if stopped is not None:
+                return stopped
+        if self.all_choices_finished():
+            return self.finished()
+        raise ProviderUnreachable("the stream ended early")
 
     def take(self, data: bytes) -> Outcome | None:
         """Relay one event's data; an outcome when a guardrail ends the stream here."""
@@ -141,6 +156,8 @@ class Flow:
             chunk = texts.decoded(data)
         except msgspec.DecodeError:
             raise ProviderUnreachable("an event is no JSON object") from None
+        if chunk.get("error") and not chunk.get("choices"):
+            raise ProviderUnreachable("the provider reported an error in its stream")
         self._note_choices(chunk)
         if self._guards is None:
             self._merged.add(chunk)
@@ -155,12 +172,11 @@ class Flow:
         return None if self._guards.verdict is None else self._blocked(self._guards.verdict)
 
     def _note_choices(self, chunk: Json) -> None:
-        for choice in chunk.get("choices") or ():
-            if isinstance(choice, dict):
-                index = choice.get("index", 0)
-                self._open.add(index)
-                if choice.get("finish_reason") is not None:
-                    self._finished.add(index)
+        for choice in texts.dicts(chunk, "choices"):
+            index = index_of(choice)
+            self._open.add(index)
+            if choice.get("finish_reason") is not None:
+                self._finished.add(index)
 
     def all_choices_finished(self) -> bool:
         """Whether every choice seen has said why it ended: then a missing [DONE] is no failure."""
@@ -171,7 +187,13 @@ class Flow:
         if case.relay is None:
             case.time_to_first_ms = int((tools.now() - self._started) * 1000)
             case.relay = Relay(case.request, tools.attempt, self._entity.name, tools.version(), tools.send)
-        case.relay.write(f"data: {json}\n\n")
+        case.relay.write(f"data: {json}\n\n", at_once=not self._spoken)
+        self._spoken = self._spoken or self._merged.has_text
+
+    def note_masked(self) -> None:
+        """Write down that something was masked on the way; where, the guard of a stream does not tell."""
+        if self._guards is not None and self._guards.found_pii and self._guards.verdict is None:
+            self._case.findings.append(Finding(side="output", guardrail="pii", outcome="masked"))
 
     def _blocked(self, verdict: Verdict) -> Outcome:
         note(self._case, verdict, "output")
@@ -181,7 +203,7 @@ class Flow:
         """The stream came to its own end."""
         if self._guards is not None:
             for index, text in self._guards.rest():
-                chunk: Json = {"choices": [{"index": index, "delta": {"content": text}, "finish_reason": None}]}
+                chunk = self._held_back(index, text)
                 self._merged.add(chunk)
                 self._write(texts.encoded(chunk).decode())
             if self._guards.verdict is not None:
@@ -195,6 +217,12 @@ class Flow:
             usage=self._usage(),
             output_characters=counting.characters(found),
         )
+
+    def _held_back(self, index: int, text: str) -> Json:
+        endpoint = self._case.endpoint
+        completion = endpoint is not None and endpoint.task == "llm/v1/completions"
+        said: Json = {"text": text} if completion else {"delta": {"content": text}}
+        return {"choices": [{"index": index, **said, "finish_reason": None}]}
 
     def broken(self, why: str) -> Outcome:
         """The provider broke off in the middle."""

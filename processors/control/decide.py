@@ -6,13 +6,16 @@ from contract import refusals
 from contract.records import Command
 from contract.refusals import Refusal
 from contract.state import View
-from processors.control import bootstrap, endpoints, secrets, tokens
+from processors.control import bootstrap, endpoints, labels, secrets, tokens
 from processors.control.base import Action, Decision, Facts
 
 ACTIONS: Mapping[str, Action] = {
     "endpoint.create": endpoints.create,
     "endpoint.update_config": endpoints.update_config,
     "endpoint.put_ai_gateway": endpoints.put_ai_gateway,
+    "endpoint.put_rate_limits": labels.put_rate_limits,
+    "endpoint.patch_tags": labels.patch_tags,
+    "endpoint.patch_notifications": labels.patch_notifications,
     "endpoint.delete": endpoints.delete,
     "token.create": tokens.create,
     "token.delete": tokens.delete,

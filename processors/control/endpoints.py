@@ -60,7 +60,7 @@ def _first_gateway(asked: EndpointAsked) -> AiGateway | None:
     return msgspec.structs.replace(kept or AiGateway(), rate_limits=gateway.limits(asked.rate_limits))
 
 
-def _managed(
+def managed(
     decide: Callable[[Endpoint, Command, View, Facts], Decision | Refusal],
 ) -> Callable[[Command, View, Facts], Decision | Refusal]:
     """An action on the endpoint named by the command's target, for those who may manage it."""
@@ -77,7 +77,7 @@ def _managed(
     return action
 
 
-@_managed
+@managed
 def update_config(endpoint: Endpoint, command: Command, view: View, facts: Facts) -> Decision | Refusal:
     """Body: the vendor's config body, which replaces entities and routes. Answers the endpoint in detail."""
     asked = base.asked(ConfigAsked, command)
@@ -97,7 +97,7 @@ def update_config(endpoint: Endpoint, command: Command, view: View, facts: Facts
     return _written(changed, endpoint, facts)
 
 
-@_managed
+@managed
 def put_ai_gateway(endpoint: Endpoint, command: Command, view: View, facts: Facts) -> Decision | Refusal:
     """Body: the whole gateway configuration, which replaces the one before. Answers it bare, as it is kept."""
     asked = base.asked(AiGatewayAsked, command)
@@ -115,7 +115,7 @@ def put_ai_gateway(endpoint: Endpoint, command: Command, view: View, facts: Fact
     return _table_taken(changed, view) or base.answer(kept or AiGateway(), change)
 
 
-@_managed
+@managed
 def delete(endpoint: Endpoint, command: Command, view: View, facts: Facts) -> Decision | Refusal:
     """No body. The endpoint and its permissions go; its entities' rows stay and say when it went. Answers `{}`."""
     rows = [row for row in view.served_entities.values() if row.endpoint_id == endpoint.id]

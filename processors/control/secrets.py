@@ -9,12 +9,11 @@ from msgspec import Meta
 from contract import codec, limits, refusals, state
 from contract.records import Command
 from contract.refusals import Refusal
-from contract.state import Secret, SecretScope, View
+from contract.state import SCOPE_LEVELS, USERS, ScopeLevel, Secret, SecretScope, View
 from processors.control import base
 from processors.control.base import Decision, Facts
 
 SCOPE_PATTERN = rf"[A-Za-z0-9_.@-]{{1,{limits.SECRET_SCOPE_NAME}}}"
-EVERYONE = "users"  # the only other manager the vendor lets a scope start with
 SEALED_CHARACTERS = 2 * limits.SECRET_VALUE_BYTES  # base64 of the largest value, nonce and tag is below that
 
 
@@ -54,8 +53,9 @@ def create_scope(command: Command, view: View, facts: Facts) -> Decision | Refus
     if not re.fullmatch(SCOPE_PATTERN, asked.scope):
         size = limits.SECRET_SCOPE_NAME
         return refusals.invalid(f"scope: must have 1 to {size} letters, digits, '-', '_', '.' or '@'")
-    if asked.initial_manage_principal not in (None, "", EVERYONE):
-        return refusals.invalid(f"initial_manage_principal: must be '{EVERYONE}' or absent")
+    # the only other manager the vendor lets a scope start with
+    if asked.initial_manage_principal not in (None, "", USERS):
+        return refusals.invalid(f"initial_manage_principal: must be '{USERS}' or absent")
     if asked.scope in view.scopes:
         return refusals.already_exists(f"Scope {asked.scope}", status=400)
     manager = asked.initial_manage_principal or command.requester.name
@@ -63,14 +63,14 @@ def create_scope(command: Command, view: View, facts: Facts) -> Decision | Refus
     return Decision(changes=((state.key("scope", scope.name), codec.encode(scope)),))
 
 
-def _no_access(scope: str, command: Command, view: View) -> Refusal | None:
+def no_access(scope: str, needed: ScopeLevel, command: Command, view: View) -> Refusal | None:
+    """404 without the scope, 403 when the requester holds less than `needed` on it."""
     known = view.scopes.get(scope)
     if known is None:
         return refusals.unknown_resource(f"Scope {scope}")
-    name = command.requester.name
-    if known.manager in (name, EVERYONE) or base.is_admin(view, name):
+    if view.scope_level(known, command.requester.name) >= SCOPE_LEVELS[needed]:
         return None
-    return refusals.forbidden(f"User does not have permission to manage scope {scope}.")
+    return refusals.forbidden(f"User does not have {needed} permission on scope {scope}.")
 
 
 def delete_scope(command: Command, view: View, facts: Facts) -> Decision | Refusal:
@@ -78,7 +78,7 @@ def delete_scope(command: Command, view: View, facts: Facts) -> Decision | Refus
     asked = base.asked(ScopeNamed, command)
     if isinstance(asked, Refusal):
         return asked
-    refusal = _no_access(asked.scope, command, view)
+    refusal = no_access(asked.scope, "MANAGE", command, view)
     if refusal is not None:
         return refusal
     inside = [state.key("secret", *at) for at in view.secrets if at[0] == asked.scope]
@@ -90,7 +90,7 @@ def put(command: Command, view: View, facts: Facts) -> Decision | Refusal:
     asked = base.asked(SecretAsked, command)
     if isinstance(asked, Refusal):
         return asked
-    refusal = _no_access(asked.scope, command, view) or _no_room(asked, view)
+    refusal = no_access(asked.scope, "WRITE", command, view) or _no_room(asked, view)
     if refusal is not None:
         return refusal
     secret = Secret(scope=asked.scope, key=asked.key, sealed=asked.sealed, updated_at_ms=facts.now_ms)
@@ -111,7 +111,7 @@ def delete(command: Command, view: View, facts: Facts) -> Decision | Refusal:
     asked = base.asked(SecretNamed, command)
     if isinstance(asked, Refusal):
         return asked
-    refusal = _no_access(asked.scope, command, view)
+    refusal = no_access(asked.scope, "WRITE", command, view)
     if refusal is not None:
         return refusal
     if (asked.scope, asked.key) not in view.secrets:

@@ -27,6 +27,12 @@ class TokenAsked(msgspec.Struct, frozen=True, kw_only=True):
     lifetime_seconds: Annotated[int, Meta(ge=1, le=CENTURY_SECONDS)] | None = None
 
 
+class TokenForAsked(TokenAsked, frozen=True, kw_only=True):
+    """A token to keep for a service principal."""
+
+    application_id: str
+
+
 class TokenNamed(msgspec.Struct, frozen=True, kw_only=True):
     """A token to revoke."""
 
@@ -36,24 +42,40 @@ class TokenNamed(msgspec.Struct, frozen=True, kw_only=True):
 def create(command: Command, view: View, facts: Facts) -> Decision | Refusal:
     """Body: `TokenAsked`. Keeps the token and deletes its owner's expired ones. Answers `{"token_info": ...}`."""
     asked = base.asked(TokenAsked, command)
-    if isinstance(asked, Refusal):
-        return asked
+    return asked if isinstance(asked, Refusal) else _minted(asked, command.requester.name, command, view, facts)
+
+
+def create_for(command: Command, view: View, facts: Facts) -> Decision | Refusal:
+    """Body: `TokenForAsked`. As `create`, for a service principal and by an admin, who is remembered as its maker."""
+    asked = base.asked(TokenForAsked, command)
+    refusal = base.not_admin(command, view)
+    if refusal is not None or isinstance(asked, Refusal):
+        return refusal or asked
+    owner = view.principals.get(asked.application_id)
+    if owner is None or owner.kind != "service_principal":
+        return refusals.unknown_resource(f"Service principal '{asked.application_id}'")
+    if not owner.active:
+        return refusals.invalid(f"application_id: the service principal '{owner.name}' is not active")
+    return _minted(asked, owner.name, command, view, facts)
+
+
+def _minted(asked: TokenAsked, owner: str, command: Command, view: View, facts: Facts) -> Decision | Refusal:
     if asked.hash in view.tokens:
-        return _again(asked, command, view)
-    owner = command.requester.name
+        return _again(asked, owner, view)
     mine = [token for token in view.tokens.values() if token.owner == owner]
     gone = [token for token in mine if expired(token, facts.now_ms)]
     if len(mine) - len(gone) >= limits.TOKENS_PER_USER:
         return refusals.quota(f"The quota of {limits.TOKENS_PER_USER} tokens per user is used up; delete some first.")
-    token = _token(asked, owner, facts.now_ms)
+    maker = command.requester.name
+    token = _token(asked, owner, "" if maker == owner else maker, facts.now_ms)
     kept = (state.key("token", token.hash), codec.encode(token))
     return base.answer(_shown(token), *map(_tombstone, gone), kept)
 
 
-def _again(asked: TokenAsked, command: Command, view: View) -> Decision | Refusal:
+def _again(asked: TokenAsked, owner: str, view: View) -> Decision | Refusal:
     """The same command a second time (a worker died before it answered) is answered again; a stranger's is not."""
     known = view.tokens[asked.hash]
-    if (known.owner, known.token_id) == (command.requester.name, asked.token_id):
+    if (known.owner, known.token_id) == (owner, asked.token_id):
         return base.answer(_shown(known))
     return refusals.already_exists("The token")
 
@@ -63,7 +85,7 @@ def expired(token: Token, now_ms: int) -> bool:
     return token.expires_at_ms != NEVER and token.expires_at_ms <= now_ms
 
 
-def _token(asked: TokenAsked, owner: str, now_ms: int) -> Token:
+def _token(asked: TokenAsked, owner: str, created_by: str, now_ms: int) -> Token:
     seconds = limits.TOKEN_LIFETIME_SECONDS if asked.lifetime_seconds is None else asked.lifetime_seconds
     return Token(
         token_id=asked.token_id,
@@ -72,6 +94,7 @@ def _token(asked: TokenAsked, owner: str, now_ms: int) -> Token:
         created_at_ms=now_ms,
         expires_at_ms=now_ms + seconds * 1000,
         comment=asked.comment or "",
+        created_by=created_by,
     )
 
 
@@ -95,8 +118,19 @@ def delete(command: Command, view: View, facts: Facts) -> Decision | Refusal:
     if isinstance(asked, Refusal):
         return asked
     name = command.requester.name
-    any_owner = base.is_admin(view, name)
+    any_owner = view.is_admin(name)
     found = [t for t in view.tokens.values() if t.token_id == asked.token_id and (any_owner or t.owner == name)]
     if not found:
         return refusals.unknown_resource(f"Token with id '{asked.token_id}'")
+    return Decision(changes=tuple(map(_tombstone, found)))
+
+
+def revoke(command: Command, view: View, facts: Facts) -> Decision | Refusal:
+    """No body: the target is the token's id. Anybody's token, by an admin. Answers `{}`."""
+    refusal = base.not_admin(command, view)
+    if refusal is not None:
+        return refusal
+    found = [token for token in view.tokens.values() if token.token_id == command.target]
+    if not found:
+        return refusals.unknown_resource(f"Token with id '{command.target}'")
     return Decision(changes=tuple(map(_tombstone, found)))

@@ -13,6 +13,12 @@ Body = dict[str, Any]
 Slot = tuple[Any, Any]  # a container and the key of a text in it
 
 
+def dicts(body: Body, key: str) -> list[Body]:
+    """The objects in the list at `key`; none where a caller or provider wrote something else."""
+    found = body.get(key)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
 def _content_slots(message: Any) -> Iterator[Slot]:
     if not isinstance(message, dict):
         return
@@ -30,7 +36,7 @@ def _is_tool_turn(message: Any) -> bool:
 
 
 def _chat_request(body: Body) -> Iterator[Slot]:
-    for message in body.get("messages") or ():
+    for message in dicts(body, "messages"):
         if not _is_tool_turn(message):
             yield from _content_slots(message)
 
@@ -47,15 +53,15 @@ def _text_or_list(key: str) -> Callable[[Body], Iterator[Slot]]:
 
 
 def _chat_answer(body: Body) -> Iterator[Slot]:
-    for choice in body.get("choices") or ():
-        message = choice.get("message") if isinstance(choice, dict) else None
+    for choice in dicts(body, "choices"):
+        message = choice.get("message")
         if not _is_tool_turn(message):
             yield from _content_slots(message)
 
 
 def _completion_answer(body: Body) -> Iterator[Slot]:
-    for choice in body.get("choices") or ():
-        if isinstance(choice, dict) and isinstance(choice.get("text"), str):
+    for choice in dicts(body, "choices"):
+        if isinstance(choice.get("text"), str):
             yield choice, "text"
 
 
@@ -120,6 +126,22 @@ def batch_size(task: str, body: Body) -> int:
 REQUIRED = {"llm/v1/chat": "messages", "llm/v1/completions": "prompt", "llm/v1/embeddings": "input"}
 
 
+OURS = ("usage_context", "client_request_id", "extra_params", "databricks_options")
+
+
+def for_provider(task: str, body: Body) -> Body:
+    """The body without what is ours; `extra_params` become the provider's parameters (api-contract.md 3.1).
+
+    They replace neither the texts, which would go past the guardrails, nor what decides how the answer is read.
+    """
+    extra = body.get("extra_params")
+    kept = {key: value for key, value in body.items() if key not in OURS}
+    if not isinstance(extra, dict):
+        return kept
+    fixed = (REQUIRED[task], "model", "stream", "stream_options")
+    return {**kept, **{key: value for key, value in extra.items() if key not in fixed}}
+
+
 def missing_field(task: str, body: Body) -> str | None:
     """What a request of this task lacks, as a sentence that names the field; None when it has it."""
     field = REQUIRED[task]
@@ -136,8 +158,13 @@ def of_message(message: Body) -> list[str]:
 
 
 def decoded(body: bytes) -> Body:
-    """JSON bytes -> body; ValueError (msgspec.DecodeError) when they are no JSON object."""
-    return msgspec.json.decode(body, type=dict[str, Any])
+    """JSON bytes -> body; msgspec.DecodeError when they are no JSON object, for whatever reason."""
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError("not UTF-8") from error
+    except RecursionError as error:
+        raise msgspec.DecodeError("nested too deeply") from error
 
 
 def encoded(body: Body) -> bytes:

@@ -1,7 +1,8 @@
 """Admission: does a request fit under every limit? Check all, then take all, in one synchronous block.
 
 State per endpoint lives in the memory of its partition's owner. A replayed offset that a snapshot already covers
-counts nothing and gets the decision it had.
+counts nothing and gets the decision it had. The clock goes with the snapshot: without it a replay would book
+under earlier seconds than the first time, and room would come back too soon.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,10 +35,11 @@ class EndpointWindows:
 
     def __init__(self, endpoint: str, snapshot: WindowSnapshot | None = None) -> None:
         self.endpoint = endpoint
-        self.rings = {key: Ring(slots) for key, slots in snapshot.windows.items()} if snapshot else {}
+        windows = snapshot.windows if snapshot else {}
+        self.rings = {key: Ring(slots) for key, slots in windows.items()}
         self.covered = snapshot.offset if snapshot else -1
         self.refused = set(snapshot.refused) if snapshot else set()
-        self.clock_s = max((slots[-1][0] for slots in snapshot.windows.values() if slots), default=0) if snapshot else 0
+        self.clock_s = snapshot.clock_s if snapshot else 0
 
     def admit(
         self, limits: Sequence[RateLimit], requester: Requester, *, offset: int, at_ms: int, tokens: int
@@ -73,17 +75,22 @@ class EndpointWindows:
             if ring is not None:
                 ring.settle(booking.second, tokens - booking.amount)
 
-    def forget(self, offset: int) -> None:
-        """The refused request at `offset` is acknowledged: no replay can bring it again."""
-        self.refused.discard(offset)
+    def refuse(self, offset: int) -> None:
+        """Whoever replays `offset` refuses it, too. One that is covered keeps the decision it had."""
+        if offset > self.covered:
+            self.refused.add(offset)
 
-    def snapshot(self, partition: int, offset: int) -> WindowSnapshot:
-        """The windows as of `offset`; empty windows are left out."""
-        windows = {key: ring.slots() for key, ring in self.rings.items() if ring.used(self.clock_s) or ring.slots()}
+    def snapshot(self, partition: int, offset: int, committed: int) -> WindowSnapshot:
+        """The windows as of `offset`; empty windows are left out. No replay begins before offset `committed`."""
+        for ring in self.rings.values():
+            ring.used(self.clock_s)
+        self.rings = {key: ring for key, ring in self.rings.items() if ring.slots()}
+        self.refused = {refused for refused in self.refused if refused >= committed}
         return WindowSnapshot(
             endpoint=self.endpoint,
             partition=partition,
-            offset=offset,
-            windows=windows,
+            offset=max(offset, self.covered),
+            windows={key: ring.slots() for key, ring in self.rings.items()},
+            clock_s=self.clock_s,
             refused=tuple(sorted(self.refused)),
         )

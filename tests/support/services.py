@@ -82,14 +82,47 @@ class Service:
         self.process.wait(10)
 
 
-class Services:
+class Client:
+    """Speaks HTTP to a gateway, as its first admin."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url, self.token = url, token
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = f"Bearer {token}"
+
+    def call(self, method: str, path: str, body: Any = None, **how: Any) -> requests.Response:
+        """One HTTP request as the admin."""
+        return self.session.request(method, self.url + path, json=body, timeout=how.pop("timeout", 60), **how)
+
+    def endpoint(self, name: str, base_url: str, *models: str, task: str = "llm/v1/chat", **gateway: Any) -> None:
+        """Create an endpoint over OpenAI-shaped `models` at `base_url`; the first one gets all the traffic."""
+        self._secret()
+        entities = [_entity(model, base_url, task) for model in models]
+        routes = [{"served_model_name": model, "traffic_percentage": 100 * (n == 0)} for n, model in enumerate(models)]
+        config = {"served_entities": entities, "traffic_config": {"routes": routes}}
+        body: dict[str, Any] = {"name": name, "config": config}
+        gateway = {"usage_tracking_config": {"enabled": True}, **gateway}
+        answer = self.call("POST", "/api/2.0/serving-endpoints", {**body, "ai_gateway": gateway})
+        assert answer.status_code == 200, answer.text
+
+    def _secret(self) -> None:
+        self.call("POST", "/api/2.0/secrets/scopes/create", {"scope": "tests"})
+        secret = {"scope": "tests", "key": "key", "string_value": "sk-test"}
+        assert self.call("POST", "/api/2.0/secrets/put", secret).status_code == 200
+
+    def ask(self, endpoint: str, content: str = "hello", **body: Any) -> requests.Response:
+        """A chat request."""
+        messages = {"messages": [{"role": "user", "content": content}]}
+        return self.call("POST", f"/serving-endpoints/{endpoint}/invocations", {**messages, **body})
+
+
+class Services(Client):
     """A gateway on a broker: one ingress, as many workers as asked for. `with` it."""
 
     def __init__(self, brokers: str, data: Path, workers: int = 1, **more: str) -> None:
         self.data = data
         self.brokers = brokers
-        self.url = f"http://127.0.0.1:{free_port()}"
-        self.token = "dapi" + "0" * 31 + "1"
+        super().__init__(f"http://127.0.0.1:{free_port()}", "dapi" + "0" * 31 + "1")
         data.mkdir(parents=True, exist_ok=True)
         self.environ = {
             **os.environ,
@@ -104,8 +137,6 @@ class Services:
         self._workers = workers
         self.workers: list[Service] = []
         self._services: list[Service] = []
-        self.session = requests.Session()
-        self.session.headers["Authorization"] = f"Bearer {self.token}"
 
     def __enter__(self) -> Self:
         subprocess.run([sys.executable, "-m", "processors.provision"], env=self.environ, cwd=REPOSITORY, check=True)
@@ -141,31 +172,6 @@ class Services:
         worker = self.start(f"worker-{len(self.workers)}", "processors.app")
         self.workers.append(worker)
         return worker.wait_ready() if ready else worker
-
-    def call(self, method: str, path: str, body: Any = None, **how: Any) -> requests.Response:
-        """One HTTP request as the admin."""
-        return self.session.request(method, self.url + path, json=body, timeout=how.pop("timeout", 60), **how)
-
-    def endpoint(self, name: str, base_url: str, *models: str, task: str = "llm/v1/chat", **gateway: Any) -> None:
-        """Create an endpoint over OpenAI-shaped `models` at `base_url`; the first one gets all the traffic."""
-        self._secret()
-        entities = [_entity(model, base_url, task) for model in models]
-        routes = [{"served_model_name": model, "traffic_percentage": 100 * (n == 0)} for n, model in enumerate(models)]
-        config = {"served_entities": entities, "traffic_config": {"routes": routes}}
-        body: dict[str, Any] = {"name": name, "config": config}
-        gateway = {"usage_tracking_config": {"enabled": True}, **gateway}
-        answer = self.call("POST", "/api/2.0/serving-endpoints", {**body, "ai_gateway": gateway})
-        assert answer.status_code == 200, answer.text
-
-    def _secret(self) -> None:
-        self.call("POST", "/api/2.0/secrets/scopes/create", {"scope": "tests"})
-        secret = {"scope": "tests", "key": "key", "string_value": "sk-test"}
-        assert self.call("POST", "/api/2.0/secrets/put", secret).status_code == 200
-
-    def ask(self, endpoint: str, content: str = "hello", **body: Any) -> requests.Response:
-        """A chat request."""
-        messages = {"messages": [{"role": "user", "content": content}]}
-        return self.call("POST", f"/serving-endpoints/{endpoint}/invocations", {**messages, **body})
 
     def logged(self, endpoint: str) -> list[RequestLogged]:
         """The endpoint's rows on the event log, in no order; duplicates included."""
@@ -203,5 +209,3 @@ async def _log(brokers: str) -> list[RequestLogged]:
         return rows
     finally:
         await consumer.stop()
-
-

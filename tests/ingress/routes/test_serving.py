@@ -104,6 +104,15 @@ async def test_an_unknown_endpoint_is_404_in_the_query_paths_own_words() -> None
     assert world.queries() == []
 
 
+async def test_a_served_entity_in_the_path_reaches_the_worker_and_an_unknown_one_is_404() -> None:
+    world = await with_chat()
+    assert (await world.post("/serving-endpoints/chat/served-models/small/invocations", {})).status_code == 200
+    assert (world.queries()[0].endpoint, world.queries()[0].served_entity) == ("chat", "small")
+    answer = await world.post("/serving-endpoints/chat/served-models/nope/invocations", {})
+    assert (answer.status_code, answer.json()["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
+    assert "'nope'" in answer.json()["message"] and len(world.queries()) == 1
+
+
 async def test_an_endpoint_just_made_on_another_ingress_is_found() -> None:
     made = (await with_chat()).view.endpoints["chat"]
     world = World()

@@ -1,0 +1,81 @@
+from typing import Any
+
+import msgspec
+import pytest
+
+from contract.endpoint import AiGateway, Enabled, InferenceTable
+from contract.limits import PAYLOAD_SIDE_BYTES
+from processors.agents.settle import payload_table
+from processors.providers.base import HttpAnswer
+from tests.processors.agents.world import TABLE, World, endpoint, good, request
+
+
+async def test_a_request_over_the_size_is_left_out_of_the_row_and_said_so() -> None:
+    world = World()
+    big = {"messages": [{"role": "user", "content": "x" * PAYLOAD_SIDE_BYTES}]}
+    await world.serve(request(big))
+    assert world.row.request is None
+    assert world.row.response is not None
+    assert world.row.logging_error_codes == ("MAX_REQUEST_SIZE_EXCEEDED",)
+    assert world.row.input_character_count == PAYLOAD_SIDE_BYTES
+
+
+async def test_an_answer_over_the_size_is_left_out_of_the_row_but_not_of_the_reply() -> None:
+    world = World()
+    world.provider.steps = [good("x" * PAYLOAD_SIDE_BYTES)]
+    await world.serve(request())
+    assert world.row.response is None
+    assert world.row.logging_error_codes == ("MAX_RESPONSE_SIZE_EXCEEDED",)
+    assert len(world.answer["choices"][0]["message"]["content"]) == PAYLOAD_SIDE_BYTES
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+async def test_usage_is_tracked_where_the_endpoint_says_so(tracked: bool) -> None:
+    world = World(endpoint(AiGateway(usage_tracking_config=Enabled(enabled=tracked))))
+    await world.serve(request())
+    assert world.row.usage_tracked is tracked
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        (TABLE, ("main", "logs", "chat")),
+        (InferenceTable(catalog_name="main", schema_name="logs", enabled=True), ("main", "logs", "chat")),
+        (InferenceTable(catalog_name="main", schema_name="logs", enabled=False), None),
+        (InferenceTable(schema_name="logs", enabled=True), None),
+        (None, None),
+    ],
+)
+def test_a_payload_row_goes_where_the_inference_table_is(table: InferenceTable | None, expected: Any) -> None:
+    found = payload_table(endpoint(AiGateway(inference_table_config=table)))
+    assert (found and msgspec.structs.astuple(found)) == expected
+
+
+async def test_durations_are_the_providers_and_the_whole() -> None:
+    world = World()
+
+    async def slow() -> HttpAnswer:
+        world.now_ms += 40
+        return good()
+
+    world.provider.steps = [slow]
+    await world.serve(request(received_at_ms=world.now_ms - 5))
+    assert (world.row.execution_duration_ms, world.row.total_duration_ms) == (40, 45)
+
+
+async def test_a_clock_that_is_behind_the_ingresses_gives_no_negative_duration() -> None:
+    world = World()
+    await world.serve(request(received_at_ms=world.now_ms + 5))
+    assert world.row.total_duration_ms == 0
+
+
+async def test_a_row_that_cannot_be_delivered_is_not_acked() -> None:
+    world = World()
+
+    async def publish(*_: Any) -> int:
+        raise ConnectionError("broker lost")
+
+    world.publish = publish  # type: ignore[assignment]
+    await world.serve(request())
+    assert world.acks == []
+    assert isinstance(world.crashes[0], ConnectionError)

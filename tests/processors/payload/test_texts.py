@@ -1,0 +1,155 @@
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processors.payload import texts
+
+CHAT, COMPLETIONS, EMBEDDINGS = "llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings"
+IMAGE = {"type": "image_url", "image_url": {"url": "data:,x"}}
+CALL = {"role": "assistant", "content": "secret plan", "tool_calls": [{"id": "1"}]}
+TOOL = {"role": "tool", "tool_call_id": "1", "content": "result"}
+
+
+def user(content: Any) -> dict[str, Any]:
+    return {"role": "user", "content": content}
+
+
+REQUESTS = [
+    (CHAT, {"messages": [user("one"), {"role": "system", "content": "two"}]}, ["one", "two"]),
+    (CHAT, {"messages": [user([{"type": "text", "text": "a"}, IMAGE, {"type": "text", "text": "b"}])]}, ["a", "b"]),
+    (CHAT, {"messages": [user("one"), CALL, TOOL]}, ["one"]),
+    (CHAT, {"messages": [user(None), user(5), "loose", None, {}]}, []),
+    (CHAT, {"messages": 5}, []),
+    (CHAT, {"messages": [user([None, "loose", {"text": 5}])]}, []),
+    (COMPLETIONS, {"prompt": "one"}, ["one"]),
+    (COMPLETIONS, {"prompt": ["one", "two"]}, ["one", "two"]),
+    (COMPLETIONS, {"prompt": [1, 2, 3]}, []),
+    (COMPLETIONS, {"prompt": [[1, 2], [3]]}, []),
+    (COMPLETIONS, {"prompt": None}, []),
+    (EMBEDDINGS, {"input": ["one", 7, "two"]}, ["one", "two"]),
+    (EMBEDDINGS, {"input": "one"}, ["one"]),
+]
+ANSWERS = [
+    (CHAT, {"choices": [{"message": {"content": "a"}}, {"message": {"content": "b"}}]}, ["a", "b"]),
+    (CHAT, {"choices": [{"message": CALL}]}, []),
+    (CHAT, {"choices": [{"message": {"content": None}}, {}, None, {"message": "x"}]}, []),
+    (CHAT, {"choices": 5}, []),
+    (CHAT, {"choices": {"message": {"content": "a"}}}, []),
+    (COMPLETIONS, {"choices": [{"text": "a"}, {"text": 5}, {}]}, ["a"]),
+    (EMBEDDINGS, {"data": [{"embedding": [0.5]}]}, []),
+]
+
+
+@pytest.mark.parametrize(("task", "body", "expected"), REQUESTS)
+def test_the_texts_of_a_request_are_found_where_its_task_has_them(task: str, body: Any, expected: list[str]) -> None:
+    assert texts.of_request(task, body) == expected
+
+
+@pytest.mark.parametrize(("task", "body", "expected"), ANSWERS)
+def test_the_texts_of_an_answer_are_found_where_its_task_has_them(task: str, body: Any, expected: list[str]) -> None:
+    assert texts.of_answer(task, body) == expected
+
+
+@pytest.mark.parametrize(("task", "body", "expected"), REQUESTS)
+def test_other_texts_in_their_places_change_nothing_else(task: str, body: Any, expected: list[str]) -> None:
+    before = msgspec.json.encode(body)
+    other = texts.in_request(task, body | {"temperature": 0.5}, [f"<{text}>" for text in expected])
+    assert msgspec.json.encode(body) == before, "the caller's body is never changed in place"
+    assert texts.of_request(task, other) == [f"<{text}>" for text in expected]
+    assert texts.in_request(task, other, expected) == body | {"temperature": 0.5}
+
+
+@pytest.mark.parametrize(("task", "body", "expected"), ANSWERS)
+def test_an_answer_keeps_all_but_its_texts(task: str, body: Any, expected: list[str]) -> None:
+    other = texts.in_answer(task, body, ["x"] * len(expected))
+    assert texts.in_answer(task, other, expected) == body
+
+
+def test_too_few_texts_for_the_places_are_a_defect() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        texts.in_request(CHAT, {"messages": [user("a"), user("b")]}, ["x"])
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["role", "content", "text", "message", "choices", "messages", "tool_calls"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.sampled_from([CHAT, COMPLETIONS, EMBEDDINGS]), JSON)
+def test_no_shape_of_json_breaks_the_search(task: str, value: Any) -> None:
+    body = {"messages": value, "prompt": value, "input": value, "choices": value}
+    assert texts.in_request(task, body, texts.of_request(task, body)) == body
+    assert texts.in_answer(task, body, texts.of_answer(task, body)) == body
+
+
+@pytest.mark.parametrize(
+    ("task", "body", "expected"),
+    [
+        (CHAT, {"n": 20}, 20),
+        (CHAT, {"n": "20"}, 1),
+        (CHAT, {}, 1),
+        (COMPLETIONS, {"prompt": ["a"] * 17}, 17),
+        (COMPLETIONS, {"prompt": "a"}, 1),
+        (EMBEDDINGS, {"input": ["a", "b"]}, 2),
+    ],
+)
+def test_a_batch_is_as_big_as_the_answers_it_asks_for(task: str, body: Any, expected: int) -> None:
+    assert texts.batch_size(task, body) == expected
+
+
+@pytest.mark.parametrize(
+    ("task", "body", "starts"),
+    [
+        (CHAT, {}, "messages: is required"),
+        (CHAT, {"messages": "x"}, "messages: Expected `array`"),
+        (COMPLETIONS, {"messages": []}, "prompt: is required"),
+        (EMBEDDINGS, {}, "input: is required"),
+    ],
+)
+def test_what_a_request_lacks_is_named(task: str, body: Any, starts: str) -> None:
+    assert str(texts.missing_field(task, body)).startswith(starts)
+
+
+def test_what_is_ours_does_not_reach_the_provider_and_extra_params_do() -> None:
+    body = {
+        "messages": [user("x")],
+        "usage_context": {"team": "a"},
+        "client_request_id": "c",
+        "databricks_options": {},
+        "temperature": 0.1,
+        "extra_params": {"top_k": "5", "temperature": 0.9},
+    }
+    assert texts.for_provider(CHAT, body) == {"messages": [user("x")], "temperature": 0.9, "top_k": "5"}
+
+
+@pytest.mark.parametrize(
+    ("task", "field"), [(CHAT, "messages"), (COMPLETIONS, "prompt"), (EMBEDDINGS, "input"), (CHAT, "stream")]
+)
+def test_extra_params_cannot_put_something_past_the_guardrails(task: str, field: str) -> None:
+    body = {field: "seen", "extra_params": {field: "unseen", "model": "other", "stream_options": {}}}
+    assert texts.for_provider(task, body) == {field: "seen"}
+
+
+@pytest.mark.parametrize("extra", [None, 5, "x", []])
+def test_extra_params_of_another_shape_are_dropped(extra: Any) -> None:
+    assert texts.for_provider(CHAT, {"messages": [], "extra_params": extra}) == {"messages": []}
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"5", b'{"a":"\xff"}', b'{"a":"\\ud800"}', b'{"a":' + b"[" * 9_000, b"{} {}"]
+)
+def test_bytes_that_are_no_object_are_a_decode_error_whatever_is_wrong(body: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        texts.decoded(body)
