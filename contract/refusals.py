@@ -57,6 +57,11 @@ def forbidden(message: str) -> Refusal:
     return Refusal(status=403, error_code="PERMISSION_DENIED", message=message, name="forbidden")
 
 
+def admins_only() -> Refusal:
+    """403: what only admins may do."""
+    return forbidden("Only workspace admins may do this.")
+
+
 def unknown_endpoint() -> Refusal:
     """404 on the query path."""
     text = (

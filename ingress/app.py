@@ -37,6 +37,7 @@ LOG = logging.getLogger("ingress")
 POLL_SECONDS = 0.05
 RETRY_SECONDS = 1.0
 SUBMISSIONS_DRAIN_SECONDS = 10.0
+PATIENT_TIMES = 10  # so often no answer is what a start looks like: workers come up after us
 FIRST_ADMIN_SECONDS = 2.0  # a worker that starts after the question may not see it: better to ask again soon
 
 
@@ -87,13 +88,16 @@ class FirstAdmin(msgspec.Struct, frozen=True, kw_only=True):
     async def ensure(self, commands: Commands, view: View) -> None:
         """Ask for them until the view holds them."""
         wanted = {"name": self.name, "display_name": self.name.partition("@")[0], "hash": self.known_by}
+        refusals = 0
         while not self.known_to(view):
             answer = await commands.ask(
                 Requester(name=self.name, admin=True), "bootstrap.admin", wanted, seconds=FIRST_ADMIN_SECONDS
             )
             refused = isinstance(answer, Refusal) or answer.status != 200
             if refused:
-                logs.event(LOG, logging.WARNING, "no first admin yet")
+                refusals += 1
+                level = logging.INFO if refusals <= PATIENT_TIMES else logging.WARNING
+                logs.event(LOG, level, "no first admin yet")
             await asyncio.sleep(RETRY_SECONDS if refused else POLL_SECONDS)
 
 

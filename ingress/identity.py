@@ -5,7 +5,7 @@ import hashlib
 from contract import refusals
 from contract.records import Requester
 from contract.refusals import Refusal
-from contract.state import View
+from contract.state import USERS, View
 from ingress.ports import Now, State
 
 LOOK_SECONDS = 1.0
@@ -24,7 +24,8 @@ def lookup(view: View, known_by: str, now_ms: int) -> Requester | Refusal:
     owner = view.principals.get(token.owner)
     if owner is None or not owner.active:
         return refusals.bad_token()
-    return Requester(name=owner.name, kind=owner.kind, groups=view.groups_of.get(owner.name, ()), admin=owner.admin)
+    groups = (*view.groups_of.get(owner.name, ()), USERS)
+    return Requester(name=owner.name, kind=owner.kind, groups=groups, admin=view.is_admin(owner.name))
 
 
 class Identity:

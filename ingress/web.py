@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import cast
 
 import msgspec
@@ -20,11 +20,13 @@ from ingress.edge import REQUEST_ID, Bodies, Edge, Handler, Managed
 from ingress.identity import Identity
 from ingress.intake import Intake
 from ingress.ports import Boot, Cancel, Publish, State
-from ingress.routes import extras, serving
-from ingress.routes.access import People, Tokens
+from ingress.routes import directory, extras, serving
+from ingress.routes.access import People, TokenManagement, Tokens
+from ingress.routes.directory import Groups, Principals
 from ingress.routes.extras import Extras
 from ingress.routes.health import Open, Own, discovery, health
 from ingress.routes.management import Endpoints
+from ingress.routes.permissions import Permissions
 from ingress.routes.secrets import Secrets
 from ingress.routes.serving import Gateway, Queries
 from ingress.settings import Settings
@@ -33,6 +35,9 @@ from ingress.waiting import Budget, Waiters
 LOG = logging.getLogger(__name__)
 API = "/api/2.0"
 ENDPOINTS = f"{API}/serving-endpoints"
+SCIM = f"{API}/preview/scim/v2"
+TOKENS = f"{API}/token-management"
+GRANTS = f"{API}/permissions/serving-endpoints/{{id}}"
 QUERIES = "/serving-endpoints"
 
 
@@ -112,11 +117,10 @@ def _managed_routes(app: FastAPI, edge: Edge, outside: Outside, commands: Comman
     state, key = outside.state, outside.master_key
 
     async def metrics() -> str | None:
-        return await scrape.metrics_text(outside.settings.metrics_port)
+        return await scrape.metrics_text(outside.settings.metrics_port, outside.settings.metrics_host)
 
     endpoints = Endpoints(state=state, commands=commands, master_key=key, metrics=metrics)
     more = Extras(endpoints, commands)
-    tokens = Tokens(state=state, commands=commands, mint=lambda: secrets.token_hex(16))
     vault = Secrets(state=state, commands=commands, master_key=key)
     rows: tuple[tuple[str, str, Handler], ...] = (
         ("POST", ENDPOINTS, endpoints.create),
@@ -135,9 +139,6 @@ def _managed_routes(app: FastAPI, edge: Edge, outside: Outside, commands: Comman
         ("GET", f"{ENDPOINTS}/{{name}}/served-models/{{entity}}/build-logs", more.logs),
         ("POST", f"{ENDPOINTS}/pt", extras.no_throughput),
         ("PUT", f"{ENDPOINTS}/pt/{{name}}/config", extras.no_throughput),
-        ("POST", f"{API}/token/create", tokens.create),
-        ("GET", f"{API}/token/list", tokens.list),
-        ("POST", f"{API}/token/delete", tokens.delete),
         ("POST", f"{API}/secrets/scopes/create", vault.create_scope),
         ("GET", f"{API}/secrets/scopes/list", vault.list_scopes),
         ("POST", f"{API}/secrets/scopes/delete", vault.delete_scope),
@@ -145,11 +146,37 @@ def _managed_routes(app: FastAPI, edge: Edge, outside: Outside, commands: Comman
         ("GET", f"{API}/secrets/get", vault.get),
         ("GET", f"{API}/secrets/list", vault.list),
         ("POST", f"{API}/secrets/delete", vault.delete),
-        ("GET", f"{API}/preview/scim/v2/Me", People(state).me),
+        ("POST", f"{API}/secrets/acls/put", vault.put_acl),
+        ("GET", f"{API}/secrets/acls/get", vault.get_acl),
+        ("GET", f"{API}/secrets/acls/list", vault.list_acls),
+        ("POST", f"{API}/secrets/acls/delete", vault.delete_acl),
+        *_identity_rows(state, commands),
     )
     for method, path, handler in rows:
         for spelling in (path, f"{path}/"):  # MLflow's client writes the slash
             _add(app, method, spelling, Managed(edge, handler))
+
+
+def _identity_rows(state: State, commands: Commands) -> Iterator[tuple[str, str, Handler]]:
+    tokens = Tokens(state=state, commands=commands, mint=lambda: secrets.token_hex(16))
+    yield "POST", f"{API}/token/create", tokens.create
+    yield "GET", f"{API}/token/list", tokens.list
+    yield "POST", f"{API}/token/delete", tokens.delete
+    yield "POST", f"{TOKENS}/on-behalf-of/tokens", tokens.create_for
+    everybodys = TokenManagement(state=state, commands=commands)
+    yield "GET", f"{TOKENS}/tokens", everybodys.list
+    yield "GET", f"{TOKENS}/tokens/{{id}}", everybodys.get
+    yield "DELETE", f"{TOKENS}/tokens/{{id}}", everybodys.delete
+    granted = Permissions(state=state, commands=commands)
+    yield "GET", GRANTS, granted.get
+    yield "PUT", GRANTS, granted.put
+    yield "PATCH", GRANTS, granted.patch
+    yield "GET", f"{GRANTS}/permissionLevels", granted.levels
+    yield "GET", f"{SCIM}/Me", People(state).me
+    yield from directory.rows(f"{SCIM}/Users", Principals(state=state, commands=commands, kind="user"))
+    robots = Principals(state=state, commands=commands, kind="service_principal")
+    yield from directory.rows(f"{SCIM}/ServicePrincipals", robots)
+    yield from directory.rows(f"{SCIM}/Groups", Groups(state=state, commands=commands))
 
 
 def _error_answers(app: FastAPI, edge: Edge) -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from contract import refusals
+from contract import refusals, scim
 from contract.refusals import Refusal
-from contract.state import Principal, Token, View
+from contract.state import Token
 from ingress import wire
 from ingress.commands import Commands
 from ingress.edge import Call
@@ -14,14 +14,18 @@ from ingress.identity import token_hash
 from ingress.ports import NewId, State
 from ingress.wire import Answer
 
-USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
-
 
 class TokenAsked(msgspec.Struct, frozen=True, kw_only=True):
     """The body of `token/create`; the writer checks the numbers."""
 
     comment: str | None = None
     lifetime_seconds: int | None = None
+
+
+class TokenForAsked(TokenAsked, frozen=True, kw_only=True):
+    """The body of `on-behalf-of/tokens`."""
+
+    application_id: str
 
 
 class TokenNamed(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +45,10 @@ def shown(token: Token) -> dict[str, Any]:
 
 
 class Tokens:
-    """The handlers of `/api/2.0/token`. `mint`: 32 fresh hex digits, from a source nobody can guess."""
+    """The handlers of `/api/2.0/token`, and of tokens on behalf of somebody.
+
+    `mint`: 32 fresh hex digits, from a source nobody can guess.
+    """
 
     def __init__(self, *, state: State, commands: Commands, mint: NewId) -> None:
         self._state = state
@@ -51,16 +58,17 @@ class Tokens:
     async def create(self, call: Call) -> Answer | Refusal:
         """The token's value goes to the caller alone, its hash to everybody else."""
         body = wire.asked(TokenAsked, call.body or b"{}")
-        if isinstance(body, Refusal):
-            return body
+        return body if isinstance(body, Refusal) else await self._minted(call, "token.create", body)
+
+    async def create_for(self, call: Call) -> Answer | Refusal:
+        """A token for a service principal, made by an admin: how a second identity gets one."""
+        body = wire.asked(TokenForAsked, call.body or b"{}")
+        return body if isinstance(body, Refusal) else await self._minted(call, "token.create_for", body)
+
+    async def _minted(self, call: Call, action: str, body: TokenAsked) -> Answer | Refusal:
         value = f"dapi{self._mint()}"
-        wanted = {
-            "token_id": self._mint(),
-            "hash": token_hash(value),
-            "comment": body.comment,
-            "lifetime_seconds": body.lifetime_seconds,
-        }
-        answer = await self._commands.ask(call.requester, "token.create", wanted)
+        wanted = msgspec.structs.asdict(body) | {"token_id": self._mint(), "hash": token_hash(value)}
+        answer = await self._commands.ask(call.requester, action, wanted)
         if isinstance(answer, Refusal) or answer.status != 200:
             return answer
         return wire.answered({"token_value": value} | msgspec.json.decode(answer.body))
@@ -78,27 +86,49 @@ class Tokens:
         return await self._commands.ask(call.requester, "token.delete", body)
 
 
-def scim(view: View, principal: Principal) -> dict[str, Any]:
-    """A principal as SCIM shows it; admins are shown in the vendor's group `admins`."""
-    names = (*view.groups_of.get(principal.name, ()), *(("admins",) if principal.admin else ()))
-    ids = {name: group.id for name, group in view.groups.items()}
-    groups = [
-        {"display": name, "type": "direct", "value": ids.get(name, name), "$ref": f"Groups/{ids.get(name, name)}"}
-        for name in dict.fromkeys(names)
-    ]
-    return {
-        "schemas": [USER_SCHEMA],
-        "id": principal.id,
-        "userName": principal.name,
-        "displayName": principal.display_name,
-        "active": principal.active,
-        "emails": [{"type": "work", "value": principal.name, "primary": True}] if principal.kind == "user" else [],
-        "groups": groups,
-    }
+class TokenManagement:
+    """The handlers of `/api/2.0/token-management/tokens`: everybody's tokens, for admins."""
+
+    def __init__(self, *, state: State, commands: Commands) -> None:
+        self._state = state
+        self._commands = commands
+
+    def _shown(self, token: Token) -> dict[str, Any]:
+        maker = token.created_by or token.owner
+        ids = {"created_by_id": self._id(maker), "owner_id": self._id(token.owner)}
+        known = {field: number for field, number in ids.items() if number is not None}
+        return shown(token) | {"created_by_username": maker} | known
+
+    def _id(self, name: str) -> int | None:
+        principal = self._state.view.principals.get(name)
+        return int(principal.id) if principal is not None and principal.id.isdecimal() else None
+
+    async def list(self, call: Call) -> Answer | Refusal:
+        """All tokens, or those made by the one that `created_by_id` or `created_by_username` names."""
+        if not call.requester.admin:
+            return refusals.admins_only()
+        infos = map(self._shown, self._state.view.tokens.values())
+        wanted = {field: call.query[field] for field in ("created_by_id", "created_by_username") if field in call.query}
+        mine = [info for info in infos if all(str(info.get(field)) == value for field, value in wanted.items())]
+        return wire.answered({"token_infos": mine})
+
+    async def get(self, call: Call) -> Answer | Refusal:
+        """One token."""
+        if not call.requester.admin:
+            return refusals.admins_only()
+        wanted = call.path["id"]
+        found = next((one for one in self._state.view.tokens.values() if one.token_id == wanted), None)
+        if found is None:
+            return refusals.unknown_resource(f"Token with id '{wanted}'")
+        return wire.answered({"token_info": self._shown(found)})
+
+    async def delete(self, call: Call) -> Answer | Refusal:
+        """Revoke a token, whoever's it is."""
+        return await self._commands.ask(call.requester, "token.revoke", {}, target=call.path["id"])
 
 
 class People:
-    """The handlers of `/api/2.0/preview/scim/v2`."""
+    """The handler of `/api/2.0/preview/scim/v2/Me`."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -109,4 +139,4 @@ class People:
         principal = view.principals.get(call.requester.name)
         if principal is None:
             return refusals.unknown_resource(f"User {call.requester.name}")
-        return wire.answered(scim(view, principal))
+        return wire.answered(scim.principal(view, principal))

@@ -1,4 +1,4 @@
-"""Secret scopes and secrets: sealed before they leave this process, opened only for who manages their scope."""
+"""Secret scopes and secrets: sealed before they leave this process, opened only for who may read their scope."""
 
 import base64
 import binascii
@@ -8,13 +8,13 @@ import msgspec
 from contract import limits, refusals
 from contract.records import Requester
 from contract.refusals import Refusal
+from contract.state import SCOPE_LEVELS, ScopeLevel, SecretScope
 from ingress import sealing, wire
 from ingress.commands import Commands
 from ingress.edge import Call
 from ingress.ports import State
 from ingress.wire import Answer
 
-EVERYONE = "users"  # a scope made with this manager belongs to all of them
 BACKEND = "DATABRICKS"
 
 
@@ -49,6 +49,28 @@ class SecretNamed(msgspec.Struct, frozen=True, kw_only=True):
 
     scope: str
     key: str
+
+
+class AclAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of `acls/put`."""
+
+    scope: str
+    principal: str
+    permission: ScopeLevel
+
+
+class AclNamed(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of `acls/delete`."""
+
+    scope: str
+    principal: str
+
+
+def acls(scope: SecretScope) -> list[dict[str, str]]:
+    """A scope's list as shown: groups by their bare names, as they were given."""
+    return [
+        {"principal": one.removeprefix("group:"), "permission": level} for one, level in sorted(scope.grants.items())
+    ]
 
 
 def value_of(body: SecretAsked) -> bytes | Refusal:
@@ -135,10 +157,37 @@ class Secrets:
         shown = [{"key": one.key, "last_updated_timestamp": one.updated_at_ms} for one in kept if one.scope == scope]
         return wire.answered({"secrets": shown})
 
-    def _refusal(self, scope: str, requester: Requester) -> Refusal | None:
+    async def put_acl(self, call: Call) -> Answer | Refusal:
+        """Say what somebody may do with a scope."""
+        body = wire.asked(AclAsked, call.body)
+        return body if isinstance(body, Refusal) else await self._commands.ask(call.requester, "scope.put_acl", body)
+
+    async def delete_acl(self, call: Call) -> Answer | Refusal:
+        """Take somebody off a scope's list."""
+        body = wire.asked(AclNamed, call.body)
+        return body if isinstance(body, Refusal) else await self._commands.ask(call.requester, "scope.delete_acl", body)
+
+    async def list_acls(self, call: Call) -> Answer | Refusal:
+        """Who may do what with a scope, for who manages it."""
+        scope = call.query.get("scope", "")
+        refusal = self._refusal(scope, call.requester, "MANAGE")
+        return refusal or wire.answered({"items": acls(self._state.view.scopes[scope])})
+
+    async def get_acl(self, call: Call) -> Answer | Refusal:
+        """What one of them may do, for who manages the scope."""
+        scope, principal = call.query.get("scope", ""), call.query.get("principal", "")
+        refusal = self._refusal(scope, call.requester, "MANAGE")
+        if refusal is not None:
+            return refusal
+        found = [row for row in acls(self._state.view.scopes[scope]) if row["principal"] == principal]
+        if not found:
+            return refusals.unknown_resource(f"ACL of principal '{principal}' on scope {scope}")
+        return wire.answered(found[0])
+
+    def _refusal(self, scope: str, requester: Requester, needed: ScopeLevel = "READ") -> Refusal | None:
         known = self._state.view.scopes.get(scope)
         if known is None:
             return refusals.unknown_resource(f"Scope {scope}")
-        if requester.admin or known.manager in (requester.name, EVERYONE):
+        if self._state.view.scope_level(known, requester.name) >= SCOPE_LEVELS[needed]:
             return None
-        return refusals.forbidden(f"User does not have permission to read scope {scope}.")
+        return refusals.forbidden(f"User does not have {needed} permission on scope {scope}.")

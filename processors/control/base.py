@@ -46,9 +46,7 @@ def answer(value: Any, *changes: Change) -> Decision:
 
 def not_admin(command: Command, view: View) -> Refusal | None:
     """403 unless an active admin asks."""
-    if view.is_admin(command.requester.name):
-        return None
-    return refusals.forbidden("Only workspace admins may do this.")
+    return None if view.is_admin(command.requester.name) else refusals.admins_only()
 
 
 def number(facts: Facts) -> str:

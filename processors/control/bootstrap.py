@@ -31,7 +31,9 @@ def admin(command: Command, view: View, facts: Facts) -> Decision | Refusal:
     asked = base.asked(AdminAsked, command)
     if isinstance(asked, Refusal):
         return asked
-    return Decision(changes=(*_principal(asked, view, facts), *_groups(asked, view, facts), *_token(asked, view, facts)))
+    return Decision(
+        changes=(*_principal(asked, view, facts), *_groups(asked, view, facts), *_token(asked, view, facts))
+    )
 
 
 def _principal(asked: AdminAsked, view: View, facts: Facts) -> tuple[Change, ...]:

@@ -6,7 +6,7 @@ from contract import refusals
 from contract.records import Command
 from contract.refusals import Refusal
 from contract.state import View
-from processors.control import bootstrap, endpoints, labels, secrets, tokens
+from processors.control import acls, bootstrap, endpoints, groups, labels, permissions, principals, secrets, tokens
 from processors.control.base import Action, Decision, Facts
 
 ACTIONS: Mapping[str, Action] = {
@@ -18,9 +18,22 @@ ACTIONS: Mapping[str, Action] = {
     "endpoint.patch_notifications": labels.patch_notifications,
     "endpoint.delete": endpoints.delete,
     "token.create": tokens.create,
+    "token.create_for": tokens.create_for,
     "token.delete": tokens.delete,
+    "token.revoke": tokens.revoke,
+    "user.create": principals.create_user,
+    "service_principal.create": principals.create_service_principal,
+    "principal.change": principals.change,
+    "principal.delete": principals.delete,
+    "group.create": groups.create,
+    "group.change": groups.change,
+    "group.delete": groups.delete,
+    "permission.put": permissions.put,
+    "permission.patch": permissions.patch,
     "scope.create": secrets.create_scope,
     "scope.delete": secrets.delete_scope,
+    "scope.put_acl": acls.put,
+    "scope.delete_acl": acls.delete,
     "secret.put": secrets.put,
     "secret.delete": secrets.delete,
     "bootstrap.admin": bootstrap.admin,

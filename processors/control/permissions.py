@@ -40,19 +40,29 @@ def patch(command: Command, view: View, facts: Facts) -> Decision | Refusal:
 
 def _decided(command: Command, view: View, *, keep: bool) -> Decision | Refusal:
     asked = base.asked(GrantsAsked, command)
+    if isinstance(asked, Refusal):
+        return asked
     endpoint = _found(command, view)
-    if isinstance(asked, Refusal) or isinstance(endpoint, Refusal):
-        return endpoint if isinstance(endpoint, Refusal) else asked
-    before = view.permissions.get(endpoint.id)
-    levels = dict(before.levels) if keep and before is not None else {}
+    if isinstance(endpoint, Refusal):
+        return endpoint
+    granted = _granted(asked, view)
+    if isinstance(granted, Refusal):
+        return granted
+    before = view.permissions.get(endpoint.id) if keep else None
+    levels = granted if before is None else {**before.levels, **granted}
+    if len(levels) > SUBJECTS:
+        return refusals.quota(f"access_control_list: at most {SUBJECTS} names per endpoint")
+    return _written(endpoint, levels, view)
+
+
+def _granted(asked: GrantsAsked, view: View) -> dict[str, Level] | Refusal:
+    levels: dict[str, Level] = {}
     for index, grant in enumerate(asked.access_control_list):
         subject = _subject(grant, index, view)
         if isinstance(subject, Refusal):
             return subject
         levels[subject] = grant.permission_level
-    if len(levels) > SUBJECTS:
-        return refusals.quota(f"access_control_list: at most {SUBJECTS} names per endpoint")
-    return _written(endpoint, levels, view)
+    return levels
 
 
 def _found(command: Command, view: View) -> Endpoint | Refusal:

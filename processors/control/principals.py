@@ -58,7 +58,7 @@ def create_user(command: Command, view: View, facts: Facts) -> Decision | Refusa
     if isinstance(asked, Refusal):
         return asked
     if not EMAIL.fullmatch(asked.user_name):
-        return base.not_admin(command, view) or refusals.invalid("userName: must be an e-mail address")
+        return refusals.invalid("userName: must be an e-mail address")
     display_name = asked.display_name or asked.user_name.partition("@")[0]
     made = Principal(id=base.number(facts), name=asked.user_name, display_name=display_name, active=asked.active)
     return base.not_admin(command, view) or _made(made, view)
@@ -71,7 +71,7 @@ def create_service_principal(command: Command, view: View, facts: Facts) -> Deci
         return asked
     application_id = asked.application_id or str(uuid.UUID(hex=facts.mint()))
     if not APPLICATION_ID.fullmatch(application_id):
-        return base.not_admin(command, view) or refusals.invalid("applicationId: must be a UUID in small letters")
+        return refusals.invalid("applicationId: must be a UUID in small letters")
     made = Principal(
         id=base.number(facts),
         name=application_id,
@@ -122,7 +122,7 @@ def change(command: Command, view: View, facts: Facts) -> Decision | Refusal:
 
 
 def delete(command: Command, view: View, facts: Facts) -> Decision | Refusal:
-    """Body: `PrincipalNamed`. Tokens, memberships and grants go too: whoever gets the name next gets nothing with it."""
+    """Body: `PrincipalNamed`. Tokens, memberships and grants go, too: the next one of that name gets nothing."""
     asked = base.asked(PrincipalNamed, command)
     if isinstance(asked, Refusal):
         return asked

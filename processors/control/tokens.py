@@ -48,9 +48,11 @@ def create(command: Command, view: View, facts: Facts) -> Decision | Refusal:
 def create_for(command: Command, view: View, facts: Facts) -> Decision | Refusal:
     """Body: `TokenForAsked`. As `create`, for a service principal and by an admin, who is remembered as its maker."""
     asked = base.asked(TokenForAsked, command)
+    if isinstance(asked, Refusal):
+        return asked
     refusal = base.not_admin(command, view)
-    if refusal is not None or isinstance(asked, Refusal):
-        return refusal or asked
+    if refusal is not None:
+        return refusal
     owner = view.principals.get(asked.application_id)
     if owner is None or owner.kind != "service_principal":
         return refusals.unknown_resource(f"Service principal '{asked.application_id}'")

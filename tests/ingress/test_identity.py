@@ -27,7 +27,7 @@ async def test_a_known_token_stands_for_its_owner_with_groups_and_without_a_look
     written(known.view)
     group = Group(id="g", name="staff", members=("u@x",))
     known.view.fold("group/staff", codec.encode(group), 2)
-    assert await asked(known) == Requester(name="u@x", groups=("staff",), admin=True)
+    assert await asked(known) == Requester(name="u@x", groups=("staff", "users"), admin=True)
     assert known.looks == 0
 
 

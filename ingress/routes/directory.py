@@ -1,0 +1,249 @@
+"""Users, groups and service principals over SCIM: anybody known may read, admins write.
+
+What goes into a command is what was understood, so that a password that some client sends stays out of the topic.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from contract import refusals
+from contract import scim as shapes
+from contract.records import Kind
+from contract.refusals import Refusal
+from contract.state import View
+from ingress import scim, wire
+from ingress.commands import Commands
+from ingress.edge import Call, Handler
+from ingress.ports import State
+from ingress.scim import Resource, Step
+from ingress.wire import Answer
+
+IGNORED = frozenset({"userName", "emails", "name", "entitlements", "roles", "groups", "externalId", "schemas", "id"})
+TRUTHS: Mapping[Any, bool] = {True: True, False: False, "true": True, "false": False, "True": True, "False": False}
+
+
+class PersonName(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A user's name in its parts."""
+
+    given_name: str | None = None
+    family_name: str | None = None
+
+
+class PrincipalAsked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The body of POST and PUT for a user or service principal; what else there may be is not kept."""
+
+    user_name: str | None = None
+    application_id: str | None = None
+    display_name: str | None = None
+    name: PersonName | None = None
+    active: bool | None = None
+
+    @property
+    def shown_as(self) -> str | None:
+        """The display name, or the name's parts."""
+        parts = (self.name.given_name, self.name.family_name) if self.name else ()
+        return self.display_name or " ".join(part for part in parts if part) or None
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A member by its id."""
+
+    value: str
+
+
+class GroupAsked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The body of POST and PUT for a group."""
+
+    display_name: str | None = None
+    members: tuple[Member, ...] = ()
+
+
+def spoken(handler: Handler) -> Handler:
+    """The handler, whose refusals are said as SCIM says them."""
+
+    async def answered(call: Call) -> Answer | Refusal:
+        answer = await handler(call)
+        return scim.refused(answer) if isinstance(answer, Refusal) else scim.translated(answer)
+
+    return answered
+
+
+def for_admins(handler: Handler) -> Handler:
+    """The handler, for admins: the writer checks again, but what others send is not even read."""
+
+    async def answered(call: Call) -> Answer | Refusal:
+        return await handler(call) if call.requester.admin else refusals.admins_only()
+
+    return spoken(answered)
+
+
+class Resources:
+    """What reading is alike for all kinds. `every`: the resources as they are shown; `noun`: what one is called."""
+
+    def __init__(self, state: State, noun: str, every: Callable[[View], Iterable[Resource]]) -> None:
+        self._state = state
+        self._noun = noun
+        self._every = every
+
+    async def get(self, call: Call) -> Answer | Refusal:
+        """One, by id."""
+        wanted = call.path["id"]
+        found = next((one for one in self._every(self._state.view) if one["id"] == wanted), None)
+        return refusals.unknown_resource(f"{self._noun} with id {wanted}") if found is None else wire.answered(found)
+
+    async def list(self, call: Call) -> Answer | Refusal:
+        """A page of those that the filter lets through, in the order asked for, by name without."""
+        test = scim.matching(call.query["filter"]) if call.query.get("filter") else lambda _: True
+        if isinstance(test, Refusal):
+            return test
+        by = call.query.get("sortBy") or ("userName" if self._noun == "User" else "displayName")
+        found = [one for one in self._every(self._state.view) if test(one)]
+        down = call.query.get("sortOrder", "").lower() == "descending"
+        found.sort(key=lambda one: (scim.values(one, by), one["id"]), reverse=down)
+        return scim.page(found, call.query)
+
+
+class Principals(Resources):
+    """The handlers of `/Users` or `/ServicePrincipals`."""
+
+    def __init__(self, *, state: State, commands: Commands, kind: Kind) -> None:
+        noun = "User" if kind == "user" else "ServicePrincipal"
+        super().__init__(state, noun, self._of_kind)
+        self._kind = kind
+        self._commands = commands
+
+    def _of_kind(self, view: View) -> Iterable[Resource]:
+        return (shapes.principal(view, one) for one in list(view.principals.values()) if one.kind == self._kind)
+
+    async def create(self, call: Call) -> Answer | Refusal:
+        """POST."""
+        body = wire.asked(PrincipalAsked, call.body)
+        if isinstance(body, Refusal):
+            return body
+        wanted: dict[str, Any] = {"display_name": body.shown_as, "active": body.active is not False}
+        needed = body.user_name if self._kind == "user" else body.shown_as
+        if not needed:
+            return refusals.invalid(f"{'userName' if self._kind == 'user' else 'displayName'}: is required")
+        named = {"user_name": body.user_name} if self._kind == "user" else {"application_id": body.application_id}
+        return await self._commands.ask(call.requester, f"{self._kind}.create", wanted | named)
+
+    async def put(self, call: Call) -> Answer | Refusal:
+        """PUT: a user's name stays what it is; without `active`, so does that."""
+        body = wire.asked(PrincipalAsked, call.body)
+        if isinstance(body, Refusal):
+            return body
+        known = next((one for one in self._state.view.principals.values() if one.id == call.path["id"]), None)
+        field, name = ("userName", body.user_name) if self._kind == "user" else ("applicationId", body.application_id)
+        if known is not None and name not in (None, known.name):
+            return refusals.invalid(f"{field}: cannot be changed")
+        return await self._change(call, {"display_name": body.shown_as, "active": body.active})
+
+    async def patch(self, call: Call) -> Answer | Refusal:
+        """PATCH: `displayName` and `active`; what is not kept, or cannot change, is passed over, as the vendor does."""
+        body = wire.asked(scim.Patch, call.body)
+        taken = body if isinstance(body, Refusal) else scim.steps(body)
+        if isinstance(taken, Refusal):
+            return taken
+        wanted: dict[str, Any] = {}
+        for step in taken:
+            change = _principal_change(step)
+            if isinstance(change, Refusal):
+                return change
+            wanted |= change
+        return await self._change(call, wanted)
+
+    async def delete(self, call: Call) -> Answer | Refusal:
+        """DELETE."""
+        wanted = {"kind": self._kind}
+        return await self._commands.ask(call.requester, "principal.delete", wanted, target=call.path["id"])
+
+    async def _change(self, call: Call, wanted: dict[str, Any]) -> Answer | Refusal:
+        body = wanted | {"kind": self._kind}
+        return await self._commands.ask(call.requester, "principal.change", body, target=call.path["id"])
+
+
+def _principal_change(step: Step) -> dict[str, Any] | Refusal:
+    if step.attribute.partition(".")[0].partition("[")[0] in IGNORED:
+        return {}
+    match step:
+        case Step(op="add" | "replace", attribute="displayName", value=str() as text):
+            return {"display_name": text}
+        case Step(op="add" | "replace", attribute="active", value=(bool() | str()) as said) if said in TRUTHS:
+            return {"active": TRUTHS[said]}
+    return refusals.invalid(f"{step.attribute}: cannot be patched like that")
+
+
+class Groups(Resources):
+    """The handlers of `/Groups`."""
+
+    def __init__(self, *, state: State, commands: Commands) -> None:
+        super().__init__(state, "Group", lambda view: [shapes.group(view, one) for one in view.groups.values()])
+        self._commands = commands
+
+    async def create(self, call: Call) -> Answer | Refusal:
+        """POST."""
+        body = wire.asked(GroupAsked, call.body)
+        if isinstance(body, Refusal):
+            return body
+        if not body.display_name:
+            return refusals.invalid("displayName: is required")
+        wanted = {"display_name": body.display_name, "members": [one.value for one in body.members]}
+        return await self._commands.ask(call.requester, "group.create", wanted)
+
+    async def put(self, call: Call) -> Answer | Refusal:
+        """PUT: these members and no others."""
+        body = wire.asked(GroupAsked, call.body)
+        if isinstance(body, Refusal):
+            return body
+        steps = [{"op": "replace", "ids": [one.value for one in body.members]}]
+        return await self._change(call, {"display_name": body.display_name, "steps": steps})
+
+    async def patch(self, call: Call) -> Answer | Refusal:
+        """PATCH: members come and go, the name may change."""
+        body = wire.asked(scim.Patch, call.body)
+        taken = body if isinstance(body, Refusal) else scim.steps(body)
+        if isinstance(taken, Refusal):
+            return taken
+        wanted: dict[str, Any] = {"steps": []}
+        for step in taken:
+            refusal = _take_group_step(step, wanted)
+            if refusal is not None:
+                return refusal
+        return await self._change(call, wanted)
+
+    async def delete(self, call: Call) -> Answer | Refusal:
+        """DELETE."""
+        return await self._commands.ask(call.requester, "group.delete", {}, target=call.path["id"])
+
+    async def _change(self, call: Call, wanted: dict[str, Any]) -> Answer | Refusal:
+        return await self._commands.ask(call.requester, "group.change", wanted, target=call.path["id"])
+
+
+def _take_group_step(step: Step, wanted: dict[str, Any]) -> Refusal | None:
+    if step.attribute in IGNORED:
+        return None
+    if step.attribute == "displayName" and step.op != "remove" and isinstance(step.value, str):
+        wanted["display_name"] = step.value
+        return None
+    if step.attribute != "members":
+        return refusals.invalid(f"{step.attribute}: cannot be patched like that")
+    if step.op == "remove" and step.chosen is None and step.value is None:
+        wanted["steps"].append({"op": "replace", "ids": []})
+        return None
+    ids = [step.chosen] if step.chosen is not None else scim.ids(step.value)
+    if ids is None:
+        return refusals.invalid("members: must be a list of objects with a value")
+    wanted["steps"].append({"op": step.op, "ids": ids})
+    return None
+
+
+def rows(root: str, handlers: Principals | Groups) -> Iterator[tuple[str, str, Handler]]:
+    """The routes of one kind of resource under `root`."""
+    yield "GET", root, spoken(handlers.list)
+    yield "POST", root, for_admins(handlers.create)
+    yield "GET", f"{root}/{{id}}", spoken(handlers.get)
+    yield "PUT", f"{root}/{{id}}", for_admins(handlers.put)
+    yield "PATCH", f"{root}/{{id}}", for_admins(handlers.patch)
+    yield "DELETE", f"{root}/{{id}}", for_admins(handlers.delete)
