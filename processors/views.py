@@ -52,8 +52,10 @@ class Follower:
         self._consumer.assign(self._partitions)
         fresh = [tp for tp in self._partitions if not self._followed[tp.topic].from_start]
         old = [tp for tp in self._partitions if self._followed[tp.topic].from_start]
-        await self._consumer.seek_to_beginning(*old)
-        await self._consumer.seek_to_end(*fresh)
+        if old:  # to seek no partition means to seek all of them
+            await self._consumer.seek_to_beginning(*old)
+        if fresh:
+            await self._consumer.seek_to_end(*fresh)
         for tp in self._partitions:
             self._position[tp] = await self._consumer.position(tp)
         self._task = asyncio.create_task(self._read(), name="follower")

@@ -1,0 +1,99 @@
+"""A configuration of the size of a company: views start quickly and answer as fast as small ones."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from contract import codec
+from contract.endpoint import Endpoint
+from contract.state import Group, Principal, Token, View
+from contract.topics import MESSAGE_BYTES, STATE
+from ingress.views import StateReader
+from launcher.broker import Broker
+from launcher.java import Java
+from processors.views import Followed, Follower
+from tests.support.provider import ScriptedProvider
+from tests.support.services import Services
+
+USERS, ENDPOINTS, TOKENS, GROUPS = 10_000, 1_000, 100_000, 500
+VIEW_S = 5.0
+
+
+def _resources() -> Iterator[tuple[str, bytes]]:
+    names = [f"user{n}@example.com" for n in range(USERS)]
+    for n, name in enumerate(names):
+        yield f"principal/{name}", codec.encode(Principal(id=str(n), name=name, display_name=name))
+    for n in range(GROUPS):
+        members = tuple(names[n * 20 : n * 20 + 40])
+        yield f"group/g{n}", codec.encode(Group(id=f"g{n}", name=f"g{n}", members=members))
+    for n in range(ENDPOINTS):
+        endpoint = Endpoint(
+            id=f"{n:032x}",
+            name=f"endpoint-{n}",
+            creator=names[n],
+            creator_display_name=names[n],
+            created_at_ms=1,
+            updated_at_ms=1,
+        )
+        yield f"endpoint/endpoint-{n}", codec.encode(endpoint)
+    for n in range(TOKENS):
+        token = Token(token_id=str(n), hash=f"{n:064x}", owner=names[n % USERS], created_at_ms=1)
+        yield f"token/{token.hash}", codec.encode(token)
+
+
+async def _fill(brokers: str) -> None:
+    producer = AIOKafkaProducer(
+        bootstrap_servers=brokers, linger_ms=20, max_batch_size=1 << 20, max_request_size=MESSAGE_BYTES
+    )
+    async with producer:
+        for key, value in _resources():
+            delivery = await producer.send(STATE.name, value, key=key.encode())
+        await delivery
+
+
+@pytest.fixture(scope="module")
+def big(found_java: Java, jars_at: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """A gateway of its own: its configuration would slow the others' tests down."""
+    home = tmp_path_factory.mktemp("big")
+    with Broker(home / "kafka", found_java, jars_at) as broker, Services(broker.address, home / "data") as gateway:
+        asyncio.run(_fill(broker.address))
+        yield gateway
+
+
+def _median_ms(gateway: Services, endpoint: str) -> float:
+    took = []
+    for _ in range(40):
+        started = time.monotonic()
+        assert gateway.ask(endpoint).status_code == 200
+        took.append((time.monotonic() - started) * 1000)
+    return statistics.median(took)
+
+
+async def test_both_views_of_a_large_configuration_are_there_in_under_five_seconds(big: Services) -> None:
+    reader = StateReader(big.brokers, "scale")
+    started = time.monotonic()
+    reading = asyncio.create_task(reader.run())
+    while not reader.ready:
+        await asyncio.sleep(0.01)
+    assert time.monotonic() - started < VIEW_S
+    reading.cancel()
+    view = View()
+    follower = Follower(big.brokers, {STATE: Followed(lambda r: view.fold(r.key.decode(), r.value, r.offset))})
+    started = time.monotonic()
+    await follower.start()
+    assert time.monotonic() - started < VIEW_S
+    await follower.stop()
+    for filled in (reader.view, view):
+        assert len(filled.tokens) > TOKENS
+        assert len(filled.endpoints) == ENDPOINTS
+        assert len(filled.groups_of) > GROUPS
+
+
+def test_a_query_among_many_is_answered_as_fast(big: Services, provider: ScriptedProvider) -> None:
+    big.endpoint("among-many", provider.url, "among-many-model")
+    assert _median_ms(big, "among-many") < 25
