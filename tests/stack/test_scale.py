@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -56,13 +57,24 @@ async def _fill(brokers: str) -> None:
         await delivery
 
 
+class Big(NamedTuple):
+    """A gateway with a large configuration, and what a query took it when it was small."""
+
+    gateway: Services
+    small_ms: float
+
+
 @pytest.fixture(scope="module")
-def big(found_java: Java, jars_at: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """A gateway of its own: its configuration would slow the others' tests down."""
+def big(
+    found_java: Java, jars_at: Path, provider: ScriptedProvider, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Big]:
+    """On a broker of its own: its configuration would slow the others' tests down."""
     home = tmp_path_factory.mktemp("big")
     with Broker(home / "kafka", found_java, jars_at) as broker, Services(broker.address, home / "data") as gateway:
+        gateway.endpoint("among-many", provider.url, "among-many-model")
+        small_ms = _median_ms(gateway, "among-many")
         asyncio.run(_fill(broker.address))
-        yield gateway
+        yield Big(gateway, small_ms)
 
 
 def _median_ms(gateway: Services, endpoint: str) -> float:
@@ -74,8 +86,8 @@ def _median_ms(gateway: Services, endpoint: str) -> float:
     return statistics.median(took)
 
 
-async def test_both_views_of_a_large_configuration_are_there_in_under_five_seconds(big: Services) -> None:
-    reader = StateReader(big.brokers, "scale")
+async def test_both_views_of_a_large_configuration_are_there_in_under_five_seconds(big: Big) -> None:
+    reader = StateReader(big.gateway.brokers, "scale")
     started = time.monotonic()
     reading = asyncio.create_task(reader.run())
     while not reader.ready:
@@ -83,17 +95,17 @@ async def test_both_views_of_a_large_configuration_are_there_in_under_five_secon
     assert time.monotonic() - started < VIEW_S
     reading.cancel()
     view = View()
-    follower = Follower(big.brokers, {STATE: Followed(lambda r: view.fold(r.key.decode(), r.value, r.offset))})
+    follower = Follower(big.gateway.brokers, {STATE: Followed(lambda r: view.fold(r.key.decode(), r.value, r.offset))})
     started = time.monotonic()
     await follower.start()
     assert time.monotonic() - started < VIEW_S
     await follower.stop()
     for filled in (reader.view, view):
         assert len(filled.tokens) > TOKENS
-        assert len(filled.endpoints) == ENDPOINTS
+        assert len(filled.endpoints) > ENDPOINTS
         assert len(filled.groups_of) > GROUPS
 
 
-def test_a_query_among_many_is_answered_as_fast(big: Services, provider: ScriptedProvider) -> None:
-    big.endpoint("among-many", provider.url, "among-many-model")
-    assert _median_ms(big, "among-many") < 25
+def test_a_query_among_many_is_answered_as_fast(big: Big) -> None:
+    big.gateway.endpoint("one-more", "http://127.0.0.1:9", "one-more-model")  # the views are past the fill now
+    assert _median_ms(big.gateway, "among-many") < 2 * big.small_ms + 5
