@@ -52,9 +52,8 @@ async def _fill(brokers: str) -> None:
         bootstrap_servers=brokers, linger_ms=20, max_batch_size=1 << 20, max_request_size=MESSAGE_BYTES
     )
     async with producer:
-        for key, value in _resources():
-            delivery = await producer.send(STATE.name, value, key=key.encode())
-        await delivery
+        deliveries = [await producer.send(STATE.name, value, key=key.encode()) for key, value in _resources()]
+        await asyncio.gather(*deliveries)
 
 
 class Big(NamedTuple):
