@@ -1,6 +1,7 @@
 """`gateway.submissions` read in a consumer group, and the producer for answers and dead letters."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -16,6 +17,7 @@ BATCH = 100
 POLL_MS = 1_000
 RETRY_SECONDS = 0.3
 REQUEST_TIMEOUT_MS = 1_500
+STOP_SECONDS = 3.0
 SEND_SECONDS = 10.0
 
 
@@ -67,7 +69,9 @@ class SubmissionReader:
             while True:
                 await self._batch(consumer)
         finally:
-            await consumer.stop()
+            with contextlib.suppress(TimeoutError):
+                # it says goodbye to its group: to a broker that hangs, for 40 s if it were let
+                await asyncio.wait_for(consumer.stop(), STOP_SECONDS)
 
     async def _batch(self, consumer: AIOKafkaConsumer) -> None:
         found = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)

@@ -134,6 +134,7 @@ class Submissions:
         self._body_bytes = body_bytes
         self._room = asyncio.Semaphore(IN_FLIGHT)
         self._answers: set[asyncio.Task[None]] = set()
+        self._awaited: set[str] = set()
         self._closed = False
 
     async def accept(self, submission: Submission) -> None:
@@ -208,12 +209,16 @@ class Submissions:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _exchange(self, submission: Submission, head: Envelope, query: Query) -> None:
+        if submission.request_id in self._awaited:
+            return  # read again after a rebalance, and its answer is still due
         with ExitStack() as held:
             await self._room.acquire()
             held.callback(self._room.release)
             waiter = await self._waiter(submission.request_id)
             held.callback(self._ways.waiters.close, waiter)
             await self._published(query)
+            self._awaited.add(submission.request_id)
+            held.callback(self._awaited.discard, submission.request_id)
             task = asyncio.create_task(self._answer(submission, head, query.record, waiter, held.pop_all()))
             self._answers.add(task)
             task.add_done_callback(self._answers.discard)

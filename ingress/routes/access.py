@@ -61,7 +61,7 @@ class Tokens:
         return body if isinstance(body, Refusal) else await self._minted(call, "token.create", body)
 
     async def create_for(self, call: Call) -> Answer | Refusal:
-        """A token for a service principal, made by an admin: how a second identity gets one."""
+        """A token for a service principal, or a user, made by an admin: how a second identity gets one."""
         body = wire.asked(TokenForAsked, call.body or b"{}")
         return body if isinstance(body, Refusal) else await self._minted(call, "token.create_for", body)
 

@@ -28,7 +28,10 @@ class TokenAsked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenForAsked(TokenAsked, frozen=True, kw_only=True):
-    """A token to keep for a service principal."""
+    """A token to keep for a service principal.
+
+    `application_id`: also a user's e-mail, which the vendor does not take: its users log in to make their first token.
+    """
 
     application_id: str
 
@@ -46,7 +49,7 @@ def create(command: Command, view: View, facts: Facts) -> Decision | Refusal:
 
 
 def create_for(command: Command, view: View, facts: Facts) -> Decision | Refusal:
-    """Body: `TokenForAsked`. As `create`, for a service principal and by an admin, who is remembered as its maker."""
+    """Body: `TokenForAsked`. As `create`, for somebody else and by an admin, who is remembered as its maker."""
     asked = base.asked(TokenForAsked, command)
     if isinstance(asked, Refusal):
         return asked
@@ -54,10 +57,10 @@ def create_for(command: Command, view: View, facts: Facts) -> Decision | Refusal
     if refusal is not None:
         return refusal
     owner = view.principals.get(asked.application_id)
-    if owner is None or owner.kind != "service_principal":
-        return refusals.unknown_resource(f"Service principal '{asked.application_id}'")
+    if owner is None:
+        return refusals.unknown_resource(f"Principal '{asked.application_id}'")
     if not owner.active:
-        return refusals.invalid(f"application_id: the service principal '{owner.name}' is not active")
+        return refusals.invalid(f"application_id: '{owner.name}' is not active")
     return _minted(asked, owner.name, command, view, facts)
 
 

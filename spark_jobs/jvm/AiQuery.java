@@ -3,124 +3,111 @@ package headgate;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.spark.TaskContext;
 import org.apache.spark.unsafe.types.UTF8String;
 
-/** What a row of {@code ai_query} does: request to body, one call, answer to text. Called by the generated code. */
+/** What a row of {@code ai_query} does: request to body, one call, answer to what the query reads. */
 public final class AiQuery {
+  private static final long LOOK_UP_MS = 500;
+
   private AiQuery() {}
 
   /**
-   * Ask the endpoint.
+   * Ask and wait; the generated code calls this where {@link LookAhead} cannot ask ahead.
    *
-   * @param request the text, or the whole body as a JSON object when {@code wholeBody}; null gives null
+   * @param request null gives null
    * @param parameters JSON object merged into the body, or null
-   * @param format the body's response_format as JSON, or null
-   * @return the answer's text; embeddings as a JSON array
-   * @throws Gateway.Failed when there is no answer
    */
-  public static UTF8String text(
-      UTF8String endpoint,
-      UTF8String task,
-      UTF8String request,
-      boolean wholeBody,
-      UTF8String parameters,
-      UTF8String format) {
-    if (request == null) {
-      return null;
-    }
-    ObjectNode body = body(task.toString(), request.toString(), wholeBody, parameters, format);
-    JsonNode held = held(Gateway.invoke(endpoint.toString(), body));
-    return held == null ? null : UTF8String.fromString(held.isTextual() ? held.textValue() : held.toString());
+  public static UTF8String answer(Call call, UTF8String request, UTF8String parameters) {
+    TaskContext task = TaskContext.get();
+    return await(ask(call, request, parameters, Answers.of(task)), task);
   }
 
-  /**
-   * The same as a JSON object {@code {"result": ..., "errorMessage": ...}}, to be read with a schema.
-   *
-   * @param verbatim result is a string whatever it holds; else JSON in it is taken as JSON
-   * @param failing errors are thrown instead of being put into errorMessage
-   */
-  public static UTF8String envelope(
-      UTF8String endpoint,
-      UTF8String task,
-      UTF8String request,
-      boolean wholeBody,
-      UTF8String parameters,
-      UTF8String format,
-      boolean verbatim,
-      boolean failing) {
+  /** Start the call of one row; fails with {@link Gateway.Failed} only when {@code call.failing()}. */
+  static CompletableFuture<UTF8String> ask(Call call, UTF8String request, UTF8String parameters, Answers answers) {
     if (request == null) {
-      return null;
+      return CompletableFuture.completedFuture(null);
+    }
+    CompletableFuture<String> text;
+    try {
+      String body = call.body(request, parameters).toString();
+      text = call.shared() ? answers.once(call.endpoint() + '\n' + body, () -> text(call, body)) : text(call, body);
+    } catch (Gateway.Failed failed) {
+      text = CompletableFuture.failedFuture(failed);
+    }
+    return text.handle((said, error) -> UTF8String.fromString(shaped(call, said, error)));
+  }
+
+  /** The answer when it is there; a cancelled task stops waiting within half a second. */
+  static UTF8String await(CompletableFuture<UTF8String> answer, TaskContext task) {
+    while (true) {
+      try {
+        return answer.get(LOOK_UP_MS, TimeUnit.MILLISECONDS);
+      } catch (TimeoutException error) {
+        if (task != null) {
+          task.killTaskIfInterrupted();
+        }
+      } catch (ExecutionException error) {
+        throw thrown(error.getCause());
+      } catch (InterruptedException error) {
+        Thread.currentThread().interrupt();
+        throw new Gateway.Failed("interrupted while waiting for an answer");
+      }
+    }
+  }
+
+  private static CompletableFuture<String> text(Call call, String body) {
+    return Gateway.invoke(call.endpoint(), body, call.deadlineSeconds()).thenApply(AiQuery::held);
+  }
+
+  private static String shaped(Call call, String said, Throwable error) {
+    if (error != null && (call.failing() || !(cause(error) instanceof Gateway.Failed))) {
+      throw thrown(error);
+    }
+    if (call.shape() == Call.Shape.TEXT) {
+      return said;
     }
     ObjectNode envelope = Gateway.JSON.createObjectNode();
-    try {
-      UTF8String text = text(endpoint, task, request, wholeBody, parameters, format);
-      envelope.set("result", result(text, verbatim));
-      envelope.putNull("errorMessage");
-    } catch (Gateway.Failed failed) {
-      if (failing) {
-        throw failed;
-      }
-      envelope.putNull("result").put("errorMessage", failed.why());
-    }
-    return UTF8String.fromString(envelope.toString());
+    envelope.set("result", said == null ? null : result(said, call.shape() == Call.Shape.QUOTED));
+    envelope.put("errorMessage", cause(error) instanceof Gateway.Failed failed ? failed.why() : null);
+    return envelope.toString();
   }
 
-  private static JsonNode result(UTF8String text, boolean verbatim) {
-    if (text == null) {
-      return Gateway.JSON.nullNode();
-    }
-    JsonNode quoted = Gateway.JSON.getNodeFactory().textNode(text.toString());
-    if (verbatim) {
-      return quoted;
+  private static JsonNode result(String text, boolean quoted) {
+    JsonNode verbatim = Gateway.JSON.getNodeFactory().textNode(text);
+    if (quoted) {
+      return verbatim;
     }
     try {
-      JsonNode parsed = Gateway.JSON.readTree(text.toString());
-      return parsed.isMissingNode() ? quoted : parsed;
+      JsonNode parsed = Gateway.JSON.readTree(text);
+      return parsed.isMissingNode() ? verbatim : parsed;
     } catch (JsonProcessingException error) {
-      return quoted;
+      return verbatim;
     }
   }
 
-  private static ObjectNode body(
-      String task, String request, boolean wholeBody, UTF8String parameters, UTF8String format) {
-    ObjectNode body = wholeBody ? object(request, "request") : asked(task, request);
-    if (parameters != null) {
-      body.setAll(object(parameters.toString(), "modelParameters"));
-    }
-    if (format != null) {
-      body.set("response_format", object(format.toString(), "responseFormat"));
-    }
-    return body;
+  private static Throwable cause(Throwable error) {
+    return error instanceof CompletionException ? error.getCause() : error;
   }
 
-  private static ObjectNode asked(String task, String request) {
-    ObjectNode body = Gateway.JSON.createObjectNode();
-    switch (task) {
-      case "llm/v1/completions" -> body.put("prompt", request);
-      case "llm/v1/embeddings" -> body.put("input", request);
-      default -> body.putArray("messages").addObject().put("role", "user").put("content", request);
-    }
-    return body;
-  }
-
-  private static ObjectNode object(String json, String what) {
-    try {
-      if (Gateway.JSON.readTree(json) instanceof ObjectNode object) {
-        return object;
-      }
-    } catch (JsonProcessingException error) {
-      // said below, without the text
-    }
-    throw new Gateway.Failed(what + " is not a JSON object");
+  /** A fresh exception for each row, because one future may serve many threads. */
+  private static RuntimeException thrown(Throwable error) {
+    Throwable cause = cause(error);
+    return cause instanceof Gateway.Failed failed ? new Gateway.Failed(failed.why()) : new CompletionException(cause);
   }
 
   /** The part of an answer people want, told by what is there: chat, completions, embeddings. Null: nothing was said. */
-  private static JsonNode held(JsonNode answer) {
+  private static String held(JsonNode answer) {
     JsonNode choice = answer.path("choices").path(0);
     JsonNode[] places = {choice.at("/message/content"), choice.path("text"), answer.at("/data/0/embedding")};
     for (JsonNode found : places) {
       if (!found.isMissingNode()) {
-        return found.isNull() ? null : found;
+        return found.isNull() ? null : found.isTextual() ? found.textValue() : found.toString();
       }
     }
     throw new Gateway.Failed("the answer holds no message, text or embedding");

@@ -11,8 +11,13 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
 import org.apache.spark.QueryContext;
 import org.apache.spark.SparkRuntimeException;
 import scala.collection.immutable.Map;
@@ -29,11 +34,11 @@ final class Gateway {
 
   private static final Duration CONNECT = Duration.ofSeconds(5);
   private static final Duration LOOK_UP = Duration.ofSeconds(5);
-  /** One call with all its tries and waits. */
-  private static final Duration DEADLINE = Duration.ofSeconds(120);
-  private static final int TRIES = 3;
+  private static final int LONGEST_DOUBLING = 5; // 16 seconds
   private static final ConcurrentHashMap<String, String> TASKS = new ConcurrentHashMap<>();
-  private static final HttpClient CLIENT = HttpClient.newBuilder().connectTimeout(CONNECT).build();
+  private static final Executor THREADS = Executors.newFixedThreadPool(4, Gateway::thread);
+  private static final HttpClient CLIENT =
+      HttpClient.newBuilder().connectTimeout(CONNECT).executor(THREADS).build();
 
   private Gateway() {}
 
@@ -54,6 +59,12 @@ final class Gateway {
     String why() {
       return why;
     }
+  }
+
+  private static Thread thread(Runnable work) {
+    Thread thread = new Thread(work, "ai_query");
+    thread.setDaemon(true); // a call nobody waits for any more must not keep the process
+    return thread;
   }
 
   /** The endpoint's task, remembered; {@link #CHAT} when the gateway does not say. */
@@ -79,47 +90,72 @@ final class Gateway {
     }
   }
 
-  /** Ask the endpoint; 429 and 503 are tried again while the deadline allows, other statuses from 300 on are not. */
-  static JsonNode invoke(String endpoint, JsonNode body) {
-    long end = System.nanoTime() + DEADLINE.toNanos();
+  /**
+   * Ask the endpoint, without waiting for it; fails with {@link Failed}.
+   *
+   * <p>429 and 503 are tried again while the deadline allows, other statuses from 300 on are not.
+   */
+  static CompletableFuture<JsonNode> invoke(String endpoint, String body, int deadlineSeconds) {
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(deadlineSeconds);
+    return attempt(endpoint, body, end, 1)
+        .exceptionally(
+            error -> {
+              Throwable cause = error instanceof CompletionException ? error.getCause() : error;
+              throw cause instanceof Failed failed
+                  ? failed
+                  : new Failed("endpoint " + endpoint + " is unreachable: " + cause);
+            });
+  }
+
+  private static CompletableFuture<JsonNode> attempt(String endpoint, String body, long end, int attempt) {
+    return send(endpoint, body, end)
+        .thenCompose(
+            answer -> {
+              if (answer.statusCode() < 300) {
+                return CompletableFuture.completedFuture(read(endpoint, answer.body()));
+              }
+              long pause = pause(answer, attempt);
+              boolean again = answer.statusCode() == 429 || answer.statusCode() == 503;
+              if (!again || System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(pause) > end) {
+                throw new Failed("endpoint " + endpoint + " answered " + answer.statusCode() + ": " + answer.body());
+              }
+              Executor later = CompletableFuture.delayedExecutor(pause, TimeUnit.MILLISECONDS, THREADS);
+              return CompletableFuture.runAsync(() -> {}, later)
+                  .thenCompose(done -> attempt(endpoint, body, end, attempt + 1));
+            });
+  }
+
+  private static CompletableFuture<HttpResponse<String>> send(String endpoint, String body, long end) {
+    Duration left = Duration.ofNanos(Math.max(1_000_000L, end - System.nanoTime()));
     try {
-      byte[] bytes = JSON.writeValueAsBytes(body);
-      for (int attempt = 1; ; attempt++) {
-        HttpResponse<String> answer = send(endpoint, bytes, end);
-        if (answer.statusCode() < 300) {
-          return JSON.readTree(answer.body());
-        }
-        long pause = pause(answer, attempt);
-        boolean again = answer.statusCode() == 429 || answer.statusCode() == 503;
-        if (!again || attempt == TRIES || System.nanoTime() + pause * 1_000_000L > end) {
-          throw new Failed("endpoint " + endpoint + " answered " + answer.statusCode() + ": " + answer.body());
-        }
-        Thread.sleep(pause);
-      }
+      HttpRequest request =
+          to("/serving-endpoints/" + encoded(endpoint) + "/invocations")
+              .header("Content-Type", "application/json")
+              .timeout(left)
+              .POST(HttpRequest.BodyPublishers.ofString(body))
+              .build();
+      return CLIENT.sendAsync(request, HttpResponse.BodyHandlers.ofString());
     } catch (IOException error) {
-      throw new Failed("endpoint " + endpoint + " is unreachable: " + error);
-    } catch (InterruptedException error) {
-      Thread.currentThread().interrupt();
-      throw new Failed("interrupted while asking endpoint " + endpoint);
+      return CompletableFuture.failedFuture(error);
     }
   }
 
-  private static HttpResponse<String> send(String endpoint, byte[] body, long end) throws IOException, InterruptedException {
-    Duration left = Duration.ofNanos(Math.max(1_000_000L, end - System.nanoTime()));
-    HttpRequest request =
-        to("/serving-endpoints/" + encoded(endpoint) + "/invocations")
-            .header("Content-Type", "application/json")
-            .timeout(left)
-            .POST(HttpRequest.BodyPublishers.ofByteArray(body))
-            .build();
-    return CLIENT.send(request, HttpResponse.BodyHandlers.ofString());
+  private static JsonNode read(String endpoint, String body) {
+    try {
+      return JSON.readTree(body);
+    } catch (IOException error) {
+      throw new Failed("endpoint " + endpoint + " answered with something that is not JSON");
+    }
   }
 
-  /** Milliseconds to wait: what the gateway asks for, else doubling from half a second, both spread by chance. */
+  /**
+   * Milliseconds to wait: what the gateway asks for, else doubling from half a second; then up to a quarter more by
+   * chance, because a task's calls are often refused together.
+   */
   private static long pause(HttpResponse<String> answer, int attempt) {
     long asked = answer.headers().firstValue("retry-after").map(Gateway::seconds).orElse(0L) * 1000;
-    long own = 500L << (attempt - 1);
-    return Math.max(asked, own) + ThreadLocalRandom.current().nextLong(250);
+    long pause = Math.max(asked, 500L << Math.min(attempt - 1, LONGEST_DOUBLING));
+    return pause + ThreadLocalRandom.current().nextLong(250 + pause / 4);
   }
 
   private static long seconds(String value) {

@@ -268,6 +268,18 @@ async def test_read_twice_it_is_the_same_request() -> None:
     assert first.request_id == second.request_id != at.submission(BEARER).request_id
 
 
+async def test_read_again_while_its_answer_is_due_it_is_not_asked_again() -> None:
+    at = await desk()
+    at.world.worker = lambda _: []
+    one = at.submission(ASKED)
+    await at.submissions.accept(one)
+    await at.submissions.accept(one)
+    await until(lambda: len(at.world.queries()) == 1)
+    at.world.waiters.deliver(finished(at.world.queries()[0]))
+    await at.submissions.drain(5)
+    assert len(at.outbox.answers()) == len(at.world.queries()) == 1
+
+
 async def test_answers_that_are_due_are_waited_for_at_the_end_and_nothing_more_is_taken() -> None:
     at = await desk()
     held: list[RequestReceived] = []

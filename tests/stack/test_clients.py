@@ -16,7 +16,7 @@ from tests.support.provider import Reply, ScriptedProvider, Stream
 from tests.support.services import Services, free_port
 
 # the SDK and MLflow leave their connections to the garbage collector
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 MANAGE = "/api/2.0/serving-endpoints"
 ASK = "/serving-endpoints"
 CHAT: Any = [{"role": "user", "content": "hello"}]
@@ -223,9 +223,9 @@ def test_the_sdk_labels_limits_and_names_whom_to_tell(workspace: WorkspaceClient
 )
 def test_the_sdk_exports_metrics_document_and_logs(workspace: WorkspaceClient, provider: ScriptedProvider) -> None:
     endpoints = made(workspace, provider, "sdk-export")
-    with endpoints.export_metrics("sdk-export").contents as metrics:  # type: ignore[union-attr]
+    with endpoints.export_metrics("sdk-export").contents as metrics:
         assert isinstance(metrics.read().decode(), str)
-    with endpoints.get_open_api("sdk-export").contents as document:  # type: ignore[union-attr]
+    with endpoints.get_open_api("sdk-export").contents as document:
         assert json.loads(document.read())["info"]["title"] == "sdk-export"
     assert endpoints.logs("sdk-export", "sdk-export-model").logs == ""
     assert endpoints.build_logs("sdk-export", "sdk-export-model").logs == ""
@@ -280,6 +280,19 @@ def test_mlflow_updates_everything(deployments: Any, gateway: Services, provider
     assert deployments.update_endpoint_rate_limits("ml-update", limits) == limits
     tracking = {"usage_tracking_config": {"enabled": True}}
     assert deployments.update_endpoint_ai_gateway("ml-update", tracking) == tracking
+
+
+@speaks("mlflow", f"POST {MANAGE}", f"PUT {MANAGE}/{{name}}/rate-limits", f"PUT {MANAGE}/{{name}}/config")
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+def test_mlflows_old_calls_work_too(deployments: Any, provider: ScriptedProvider) -> None:
+    core = {"served_entities": [entity(provider)]}
+    body = {"config": core, "rate_limits": [LIMIT], "tags": [{"key": "a"}]}
+    created = deployments.create_endpoint(name="ml-old", config=body)
+    assert (created["name"], created["tags"]) == ("ml-old", [{"key": "a"}])
+    assert created["ai_gateway"]["rate_limits"] == [LIMIT]
+    limits = [LIMIT | {"calls": 3}]
+    assert deployments.update_endpoint("ml-old", {"rate_limits": limits}) == {"rate_limits": limits}
+    assert deployments.update_endpoint("ml-old", core)["config"]["served_entities"][0]["name"] == "gpt-4-1"
 
 
 @speaks("mlflow", f"POST {ASK}/{{name}}/invocations", f"POST {ASK}/{{name}}/invocations (stream)")

@@ -20,9 +20,9 @@ CLIENTS = {"http": "requests", "openai": "openai", "databricks-sdk": "databricks
            "kafka": "aiokafka"}  # fmt: skip
 HEAD = f"""# Compatibility
 
-Made by `{COMMAND}`, which runs the real clients against the real stack (`tests/stack/`). A cell says what became of
-the tests that send that request with that client; an empty one, that no test does. "(refused)": the answer is a clear
-refusal, and that is what is tested.
+Made by `{COMMAND}`, which runs the real clients against the real stack (`tests/stack/`). A cell
+says what became of the tests that send that request with that client; an empty one, that no test does. "(refused)": the
+answer is a clear refusal, and that is what is tested.
 """
 Test = TypeVar("Test", bound=Callable[..., Any])
 Spoken = tuple[str, str]
@@ -55,7 +55,7 @@ def page(found: Mapping[Spoken, str], versions: Mapping[str, str]) -> str:
     """The whole page."""
     routes = sorted({route for _, route in found}, key=lambda route: (route.partition(" ")[2], route))
     rows = [[f"`{route}`", *(found.get((client, route), "") for client in CLIENTS)] for route in routes]
-    head = ["route", *(f"{client} {versions[client]}" for client in CLIENTS)]
+    head = ["route", *(f"{package} {versions[client]}" for client, package in CLIENTS.items())]
     lines = [_line(head), _line(["---"] * len(head)), *map(_line, rows)]
     return HEAD + "\n" + "\n".join(lines) + "\n"
 
@@ -66,13 +66,10 @@ def _line(cells: Iterable[str]) -> str:
 
 def written(text: str) -> dict[Spoken, str]:
     """What a page says, read back."""
-    rows = [line.strip("| ").split("|") for line in text.splitlines() if line.startswith("| `")]
-    cells = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in text.splitlines()
-             if line.startswith("| `")]  # fmt: skip
-    assert len(rows) == len(cells)
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:3] == "| `"]
     return {
         (client, route.strip("`")): status
-        for route, *statuses in cells
+        for route, *statuses in rows
         for client, status in zip(CLIENTS, statuses, strict=True)
         if status
     }

@@ -112,3 +112,38 @@ async def test_an_admin_reads_a_scope_of_somebody_else() -> None:
     world = await with_scope(USER_TOKEN)
     assert await put(world, string_value="hush") == 200
     assert (await world.call("GET", f"{ROOT}/get?scope=s&key=k")).status_code == 200
+
+
+ACLS = f"{ROOT}/acls"
+
+
+async def test_a_level_opens_what_it_is_for_and_shows_on_the_list() -> None:
+    world = await with_scope()
+    assert await put(world, string_value="hush") == 200
+
+    async def statuses() -> list[int]:
+        secret = {"scope": "s", "key": "new", "string_value": "x"}
+        return [
+            (await world.call("GET", f"{ROOT}/get?scope=s&key=k", USER_TOKEN)).status_code,
+            (await world.post(f"{ROOT}/put", secret, USER_TOKEN)).status_code,
+            (await world.call("GET", f"{ACLS}/list?scope=s", USER_TOKEN)).status_code,
+        ]
+
+    assert await statuses() == [403, 403, 403]
+    for level, expected in (("READ", [200, 403, 403]), ("WRITE", [200, 200, 403]), ("MANAGE", [200, 200, 200])):
+        body = {"scope": "s", "principal": "bob@example.com", "permission": level}
+        assert (await world.post(f"{ACLS}/put", body)).json() == {}
+        assert await statuses() == expected
+    row = {"principal": "bob@example.com", "permission": "MANAGE"}
+    items = (await world.call("GET", f"{ACLS}/list?scope=s")).json()["items"]
+    assert items == [{"principal": "ada@example.com", "permission": "MANAGE"}, row]
+    got = await world.call("GET", f"{ACLS}/get?scope=s&principal=bob@example.com")
+    assert got.json() == row
+    assert (await world.post(f"{ACLS}/delete", {"scope": "s", "principal": "bob@example.com"})).json() == {}
+    assert await statuses() == [403, 403, 403]
+    assert (await world.call("GET", f"{ACLS}/get?scope=s&principal=bob@example.com")).status_code == 404
+
+
+async def test_lists_of_scopes_that_are_not_there_are_404() -> None:
+    for path in (f"{ACLS}/list?scope=t", f"{ACLS}/get?scope=t&principal=x"):
+        assert (await World().call("GET", path)).status_code == 404

@@ -42,3 +42,11 @@ def test_a_known_user_becomes_an_admin_and_keeps_id_and_name() -> None:
 @pytest.mark.parametrize(("wrong", "field"), [({"name": ""}, "name"), ({"hash": "x"}, "hash")])
 def test_a_wrong_field_is_named(wrong: dict[str, str], field: str) -> None:
     assert World().refused("bootstrap.admin", ADMIN | wrong)[2].startswith(field)
+
+
+def test_the_first_admin_is_a_member_of_the_vendors_group_and_others_stay_in_it() -> None:
+    world = World()
+    world.do("bootstrap.admin", ADMIN)
+    world.do("bootstrap.admin", ADMIN | {"name": OWNER, "hash": "b" * 64})
+    assert world.view.groups["admins"].members == ("admin@headgate.local", OWNER)
+    assert world.view.groups["users"].members == ()

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.refusals import Refusal
+from contract.state import Group, Principal
 from processors.control.base import Decision
 from processors.control.decide import ACTIONS
-from tests.processors.control.world import World, entity, split
+from tests.processors.control.world import ADMIN, OWNER, World, entity, split
 
+ROBOT = "01234567-89ab-cdef-0123-456789abcdef"
 TABLE = {"enabled": True, "catalog_name": "c", "schema_name": "s", "table_name_prefix": "p"}
 GATEWAY = {
     "usage_tracking_config": {"enabled": True},
@@ -36,12 +38,27 @@ BODIES: dict[str, dict[str, Any]] = {
     "scope.delete": {"scope": "scope"},
     "secret.put": {"scope": "scope", "key": "new", "sealed": "x"},
     "secret.delete": {"scope": "scope", "key": "key"},
+    "token.create_for": {"application_id": ROBOT, "token_id": "t", "hash": "2" * 64},
+    "token.revoke": {},
+    "user.create": {"user_name": "new@example.com", "display_name": "New", "active": True},
+    "service_principal.create": {"display_name": "Robot", "application_id": None},
+    "principal.change": {"kind": "user", "display_name": "Else", "active": False},
+    "principal.delete": {"kind": "user"},
+    "group.create": {"display_name": "new", "members": ["2"]},
+    "group.change": {"display_name": "staff", "steps": [{"op": "add", "ids": ["2"]}]},
+    "group.delete": {},
+    "permission.put": {"access_control_list": [{"user_name": OWNER, "permission_level": "CAN_VIEW"}]},
+    "permission.patch": {"access_control_list": [{"group_name": "team", "permission_level": "CAN_QUERY"}]},
+    "scope.put_acl": {"scope": "scope", "principal": "team", "permission": "READ"},
+    "scope.delete_acl": {"scope": "scope", "principal": OWNER},
     "bootstrap.admin": {"name": "a", "display_name": "b", "hash": "1" * 64},
 }
 
 
 def furnished() -> World:
     world = World()
+    world.keep("principal/" + ROBOT, Principal(id="3", name=ROBOT, display_name="R", kind="service_principal"))
+    world.keep("group/team", Group(id="4", name="team"))
     world.create()
     world.do("token.create", {"token_id": "mine", "hash": "f" * 64})
     world.do("scope.create", {"scope": "scope"})
@@ -50,6 +67,19 @@ def furnished() -> World:
 
 
 WORLD = furnished()
+TARGETS = {
+    "token.revoke": "mine",
+    "principal.change": "2",
+    "principal.delete": "2",
+    "group.change": "4",
+    "group.delete": "4",
+    "permission.put": WORLD.view.endpoints["chat"].id,
+    "permission.patch": WORLD.view.endpoints["chat"].id,
+}
+
+
+def about(action: str) -> dict[str, Any]:
+    return {"target": TARGETS.get(action, "chat"), "by": ADMIN}
 
 
 def test_there_is_a_good_body_for_every_action_here() -> None:
@@ -58,7 +88,7 @@ def test_there_is_a_good_body_for_every_action_here() -> None:
 
 @pytest.mark.parametrize("action", BODIES)
 def test_a_good_body_is_decided_and_its_changes_fold(action: str) -> None:
-    furnished().do(action, BODIES[action], target="chat")
+    furnished().do(action, BODIES[action], **about(action))
 
 
 def test_an_unknown_action_is_refused() -> None:
@@ -95,7 +125,7 @@ def test_no_value_anywhere_in_a_body_makes_deciding_raise(place: tuple[str, tupl
     action, path = place
     body = replaced(BODIES[action], path, value)
     before = (WORLD.view.offset, len(WORLD.view.endpoints), len(WORLD.view.tokens), len(WORLD.view.secrets))
-    result = WORLD.decide(action, body, target="chat")
+    result = WORLD.decide(action, body, **about(action))
     if isinstance(result, Decision):
         msgspec.json.decode(result.body)
     else:
@@ -106,13 +136,13 @@ def test_no_value_anywhere_in_a_body_makes_deciding_raise(place: tuple[str, tupl
 
 @given(action=st.sampled_from(sorted(ACTIONS)), body=st.binary(max_size=40))
 def test_no_bytes_make_deciding_raise(action: str, body: bytes) -> None:
-    assert isinstance(WORLD.decide(action, body, target="chat"), Decision | Refusal)
+    assert isinstance(WORLD.decide(action, body, **about(action)), Decision | Refusal)
 
 
-@pytest.mark.parametrize("action", sorted(set(ACTIONS) - {"endpoint.delete"}))
+@pytest.mark.parametrize("action", sorted(action for action in ACTIONS if BODIES[action]))
 def test_a_body_nested_beyond_reason_is_malformed(action: str) -> None:
     deep = b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    assert WORLD.refused(action, deep, target="chat")[:2] == (400, "MALFORMED_REQUEST")
+    assert WORLD.refused(action, deep, **about(action))[:2] == (400, "MALFORMED_REQUEST")
 
 
 @pytest.mark.parametrize("calls", [2**63, 10**40])

@@ -98,3 +98,47 @@ def test_a_token_is_over_at_its_expiry_and_one_without_never() -> None:
     token = Token(token_id="t", hash="h", owner="o", created_at_ms=0, expires_at_ms=1000)
     assert not expired(token, 999) and expired(token, 1000)
     assert not expired(Token(token_id="t", hash="h", owner="o", created_at_ms=0), 10**15)
+
+
+ROBOT = "01234567-89ab-cdef-0123-456789abcdef"
+
+
+def with_robot() -> World:
+    world = World()
+    world.do("service_principal.create", {"display_name": "Robot", "application_id": ROBOT}, by=ADMIN)
+    return world
+
+
+def test_an_admin_makes_a_token_that_is_a_service_principals() -> None:
+    world = with_robot()
+    info = world.do("token.create_for", minted(1, application_id=ROBOT, lifetime_seconds=60), by=ADMIN)["token_info"]
+    assert info["expiry_time"] == T0 + 60_000
+    kept = world.view.tokens[f"{1:064x}"]
+    assert (kept.owner, kept.created_by) == (ROBOT, ADMIN)
+
+
+def test_a_user_gets_their_first_token_from_an_admin_as_nobody_logs_in_here() -> None:
+    world = with_robot()
+    world.do("token.create_for", minted(1, application_id=OWNER), by=ADMIN)
+    assert world.view.tokens[f"{1:064x}"].owner == OWNER
+
+
+def test_a_token_for_nobody_is_404_and_names_them() -> None:
+    status, _, message = with_robot().refused("token.create_for", minted(1, application_id="unknown"), by=ADMIN)
+    assert status == 404 and "'unknown'" in message
+
+
+def test_an_inactive_service_principal_gets_no_token() -> None:
+    world = with_robot()
+    change = {"kind": "service_principal", "active": False}
+    world.do("principal.change", change, target=world.view.principals[ROBOT].id, by=ADMIN)
+    assert world.refused("token.create_for", minted(1, application_id=ROBOT), by=ADMIN)[0] == 400
+
+
+def test_tokens_of_others_are_made_and_revoked_by_admins_alone() -> None:
+    world = with_robot()
+    assert world.refused("token.create_for", minted(1, application_id=ROBOT))[0] == 403
+    world.do("token.create", minted(1))
+    assert world.refused("token.revoke", target="id1")[0] == 403
+    assert world.do("token.revoke", target="id1", by=ADMIN) == {}
+    assert world.refused("token.revoke", target="id1", by=ADMIN)[0] == 404

@@ -1,0 +1,89 @@
+package headgate;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
+import org.apache.spark.TaskContext;
+
+/**
+ * The answers one query has got in this process, so that equal calls are made once.
+ *
+ * <p>Bounded: of the answers that are there, the ones not asked for longest go first. A call that went is made again.
+ */
+final class Answers {
+  private static final int QUERIES = 4;
+  private static final long CHARACTERS = 32L << 20;
+  private static final int ENTRIES = 200_000;
+  private static final Map<String, Answers> BY_QUERY =
+      new LinkedHashMap<>(16, 0.75f, true) {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, Answers> eldest) {
+          return size() > QUERIES;
+        }
+      };
+
+  private final LinkedHashMap<String, CompletableFuture<String>> calls = new LinkedHashMap<>(16, 0.75f, true);
+  private long characters;
+
+  private Answers() {}
+
+  /** Those of the query the task belongs to; fresh ones outside of any. */
+  static Answers of(TaskContext task) {
+    String query = task == null ? null : task.getLocalProperty("spark.sql.execution.id");
+    if (query == null) {
+      return new Answers();
+    }
+    String session = task.getLocalProperty("spark.sql.session.id");
+    synchronized (BY_QUERY) {
+      return BY_QUERY.computeIfAbsent(session + "/" + query, key -> new Answers());
+    }
+  }
+
+  /** The answer to {@code question}: under way or here already, else asked for now. */
+  CompletableFuture<String> once(String question, Supplier<CompletableFuture<String>> ask) {
+    String key = digest(question);
+    synchronized (this) {
+      CompletableFuture<String> known = calls.get(key);
+      if (known != null) {
+        return known;
+      }
+      CompletableFuture<String> asked = ask.get();
+      calls.put(key, asked);
+      asked.whenComplete((text, error) -> arrived(text));
+      return asked;
+    }
+  }
+
+  private synchronized void arrived(String text) {
+    characters += length(text);
+    Iterator<CompletableFuture<String>> eldest = calls.values().iterator();
+    while ((characters > CHARACTERS || calls.size() > ENTRIES) && eldest.hasNext()) {
+      CompletableFuture<String> call = eldest.next();
+      if (call.isDone()) {
+        characters -= call.isCompletedExceptionally() ? 0 : length(call.join());
+        eldest.remove();
+      }
+    }
+  }
+
+  private static int length(String text) {
+    return text == null ? 0 : text.length();
+  }
+
+  private static String digest(String question) {
+    try {
+      byte[] hash = MessageDigest.getInstance("SHA-256").digest(question.getBytes(StandardCharsets.UTF_8));
+      return HexFormat.of().formatHex(hash);
+    } catch (NoSuchAlgorithmException error) {
+      throw new IllegalStateException(error); // every Java has it
+    }
+  }
+}

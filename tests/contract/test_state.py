@@ -1,0 +1,50 @@
+"""The view: who is in which group follows every change, and grants are looked up through it."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contract import codec
+from contract.state import Group, Principal, SecretScope, View
+
+NAMES = st.sampled_from("abcd")
+CHANGES = st.lists(st.tuples(NAMES, st.none() | st.lists(NAMES, max_size=4)), max_size=12)
+
+
+def folded(changes: list[tuple[str, list[str] | None]]) -> View:
+    view = View()
+    for offset, (name, members) in enumerate(changes):
+        group = None if members is None else Group(id=name, name=name, members=tuple(members))
+        view.fold(f"group/{name}", None if group is None else codec.encode(group), offset)
+    return view
+
+
+@given(changes=CHANGES)
+def test_groups_of_is_what_the_groups_say_whatever_came_before(changes: list[tuple[str, list[str] | None]]) -> None:
+    view = folded(changes)
+    said: dict[str, set[str]] = {}
+    for group in view.groups.values():
+        for member in group.members:
+            said.setdefault(member, set()).add(group.name)
+    assert {name: set(groups) for name, groups in view.groups_of.items()} == said
+    assert all(len(groups) == len(set(groups)) for groups in view.groups_of.values())
+
+
+def test_an_unreadable_group_changes_nothing() -> None:
+    view = folded([("a", ["x"])])
+    view.fold("group/a", b"{", 1)
+    assert view.unreadable == 1 and view.groups_of == {"x": ("a",)}
+
+
+def test_an_admin_is_active_and_flagged_or_in_the_group() -> None:
+    view = folded([("admins", ["member", "idle"])])
+    for name, active, flag in (("member", True, False), ("idle", False, True), ("flagged", True, True)):
+        one = Principal(id=name, name=name, display_name=name, active=active, admin=flag)
+        view.fold(f"principal/{name}", codec.encode(one), 1)
+    assert [view.is_admin(name) for name in ("member", "idle", "flagged", "nobody")] == [True, False, True, False]
+
+
+def test_a_scope_written_before_there_were_lists_is_its_managers() -> None:
+    old = codec.read(SecretScope, b'{"name":"s","manager":"m","created_at_ms":1,"v":1}')
+    assert isinstance(old, SecretScope) and old.grants == {"m": "MANAGE"}
+    everyones = SecretScope(name="s", manager="users", created_at_ms=1)
+    assert View().scope_level(everyones, "anybody") == 3
