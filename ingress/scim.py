@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,11 +13,12 @@ from ingress.wire import Answer
 MESSAGES = "urn:ietf:params:scim:api:messages:2.0"
 KINDS = {400: "invalidValue", 409: "uniqueness"}
 PAGE = 10_000  # what the SDK asks for
+T = TypeVar("T")
 Resource = dict[str, Any]
 Test = Callable[[Resource], bool]
 TERM = re.compile(r'\s*([A-Za-z][\w.]*)\s+(eq|ne|co|sw)\s+("(?:[^"\\]|\\.)*"|[^\s"]+)\s*', re.IGNORECASE)
 JOINT = re.compile(r"(and|or)\s", re.IGNORECASE)
-FILTERED = ("id", "userName", "displayName", "applicationId", "active", "emails", "emails.value", "members.value")
+FILTERED = ("id", "userName", "displayName", "applicationId", "active", "emails", "emails.value")
 TESTS: Mapping[str, Callable[[str, str], bool]] = {
     "eq": lambda has, wanted: has == wanted,
     "ne": lambda has, wanted: has != wanted,
@@ -53,7 +54,7 @@ def _refused(status: int, code: str, message: str) -> Answer:
 
 
 def values(resource: Resource, attribute: str) -> list[str]:
-    """What an attribute holds, as texts without case: `emails` and `members` hold several.
+    """What an attribute holds, as texts without case: `emails` holds several.
 
     >>> values({"emails": [{"value": "A@b"}]}, "emails.value")
     ['a@b']
@@ -98,8 +99,8 @@ def _term(attribute: str, operator: str, quoted: str) -> Test | Refusal:
     return lambda resource: any(test(has, wanted) for has in values(resource, known))
 
 
-def page(found: Sequence[Resource], query: Mapping[str, str]) -> Answer | Refusal:
-    """One page of `found`: past the last one it is empty, which is how the SDK knows that it has them all."""
+def page(found: Sequence[T], query: Mapping[str, str], show: Callable[[T], Resource]) -> Answer | Refusal:
+    """One page of `found`, each as `show` says: past the last it is empty, by which the SDK knows that it has all."""
     start = _whole(query, "startIndex", 1)
     count = _whole(query, "count", PAGE)
     if isinstance(start, Refusal):
@@ -107,7 +108,7 @@ def page(found: Sequence[Resource], query: Mapping[str, str]) -> Answer | Refusa
     if isinstance(count, Refusal):
         return count
     start = max(start, 1)
-    shown = [_narrowed(one, query) for one in found[start - 1 : start - 1 + max(count, 0)]]
+    shown = [_narrowed(show(one), query) for one in found[start - 1 : start - 1 + max(count, 0)]]
     body = {
         "schemas": [f"{MESSAGES}:ListResponse"],
         "totalResults": len(found),

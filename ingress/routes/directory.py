@@ -4,7 +4,7 @@ What goes into a command is what was understood, so that a password that some cl
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -12,7 +12,7 @@ from contract import refusals
 from contract import scim as shapes
 from contract.records import Kind
 from contract.refusals import Refusal
-from contract.state import View
+from contract.state import Group, Principal, View
 from ingress import scim, wire
 from ingress.commands import Commands
 from ingress.edge import Call, Handler
@@ -20,6 +20,7 @@ from ingress.ports import State
 from ingress.scim import Resource, Step
 from ingress.wire import Answer
 
+K = TypeVar("K", bound=Principal | Group)
 IGNORED = frozenset({"userName", "emails", "name", "entitlements", "roles", "groups", "externalId", "schemas", "id"})
 TRUTHS: Mapping[Any, bool] = {True: True, False: False, "true": True, "false": False, "True": True, "False": False}
 
@@ -79,43 +80,69 @@ def for_admins(handler: Handler) -> Handler:
     return spoken(answered)
 
 
-class Resources:
-    """What reading is alike for all kinds. `every`: the resources as they are shown; `noun`: what one is called."""
+class Resources(Generic[K]):
+    """What reading is alike for all kinds. Of thousands, only those on the page are put in full.
 
-    def __init__(self, state: State, noun: str, every: Callable[[View], Iterable[Resource]]) -> None:
+    `every`: what is kept; `brief`: what filters and sorting look at; `show`: one in full; `noun`: what one is called.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        noun: str,
+        every: Callable[[View], Iterable[K]],
+        brief: Callable[[K], Resource],
+        show: Callable[[View, K], Resource],
+    ) -> None:
         self._state = state
         self._noun = noun
         self._every = every
+        self._brief = brief
+        self._show = show
 
     async def get(self, call: Call) -> Answer | Refusal:
         """One, by id."""
-        wanted = call.path["id"]
-        found = next((one for one in self._every(self._state.view) if one["id"] == wanted), None)
-        return refusals.unknown_resource(f"{self._noun} with id {wanted}") if found is None else wire.answered(found)
+        wanted, view = call.path["id"], self._state.view
+        found = next((one for one in self._every(view) if one.id == wanted), None)
+        if found is None:
+            return refusals.unknown_resource(f"{self._noun} with id {wanted}")
+        return wire.answered(self._show(view, found))
 
     async def list(self, call: Call) -> Answer | Refusal:
         """A page of those that the filter lets through, in the order asked for, by name without."""
-        test = scim.matching(call.query["filter"]) if call.query.get("filter") else lambda _: True
+        view, query = self._state.view, call.query
+        test = scim.matching(query["filter"]) if query.get("filter") else None
         if isinstance(test, Refusal):
             return test
-        by = call.query.get("sortBy") or ("userName" if self._noun == "User" else "displayName")
-        found = [one for one in self._every(self._state.view) if test(one)]
-        down = call.query.get("sortOrder", "").lower() == "descending"
-        found.sort(key=lambda one: (scim.values(one, by), one["id"]), reverse=down)
-        return scim.page(found, call.query)
+        found = [(brief, one) for one in self._every(view) if (brief := self._brief(one)) and (not test or test(brief))]
+        by = query.get("sortBy") or ("userName" if self._noun == "User" else "displayName")
+        down = query.get("sortOrder", "").lower() == "descending"
+        found.sort(key=lambda pair: (scim.values(pair[0], by), pair[1].id), reverse=down)
+        return scim.page(found, query, lambda pair: self._show(view, pair[1]))
 
 
-class Principals(Resources):
+def brief_principal(one: Principal) -> Resource:
+    """What filters look at."""
+    known = {"id": one.id, "userName": one.name, "displayName": one.display_name, "active": one.active}
+    return known | ({"emails": [{"value": one.name}]} if one.kind == "user" else {"applicationId": one.name})
+
+
+def brief_group(one: Group) -> Resource:
+    """What filters look at."""
+    return {"id": one.id, "displayName": one.name}
+
+
+class Principals(Resources[Principal]):
     """The handlers of `/Users` or `/ServicePrincipals`."""
 
     def __init__(self, *, state: State, commands: Commands, kind: Kind) -> None:
         noun = "User" if kind == "user" else "ServicePrincipal"
-        super().__init__(state, noun, self._of_kind)
+        super().__init__(state, noun, self._of_kind, brief_principal, shapes.principal)
         self._kind = kind
         self._commands = commands
 
-    def _of_kind(self, view: View) -> Iterable[Resource]:
-        return (shapes.principal(view, one) for one in list(view.principals.values()) if one.kind == self._kind)
+    def _of_kind(self, view: View) -> Iterable[Principal]:
+        return (one for one in view.principals.values() if one.kind == self._kind)
 
     async def create(self, call: Call) -> Answer | Refusal:
         """POST."""
@@ -175,11 +202,11 @@ def _principal_change(step: Step) -> dict[str, Any] | Refusal:
     return refusals.invalid(f"{step.attribute}: cannot be patched like that")
 
 
-class Groups(Resources):
+class Groups(Resources[Group]):
     """The handlers of `/Groups`."""
 
     def __init__(self, *, state: State, commands: Commands) -> None:
-        super().__init__(state, "Group", lambda view: [shapes.group(view, one) for one in view.groups.values()])
+        super().__init__(state, "Group", lambda view: view.groups.values(), brief_group, shapes.group)
         self._commands = commands
 
     async def create(self, call: Call) -> Answer | Refusal:

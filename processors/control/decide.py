@@ -8,10 +8,11 @@ from contract.refusals import Refusal
 from contract.state import View
 from processors.control import acls, bootstrap, endpoints, groups, labels, permissions, principals, secrets, tokens
 from processors.control.base import Action, Decision, Facts
+from processors.control.references import readable
 
 ACTIONS: Mapping[str, Action] = {
-    "endpoint.create": endpoints.create,
-    "endpoint.update_config": endpoints.update_config,
+    "endpoint.create": readable(endpoints.create),
+    "endpoint.update_config": readable(endpoints.update_config),
     "endpoint.put_ai_gateway": endpoints.put_ai_gateway,
     "endpoint.put_rate_limits": labels.put_rate_limits,
     "endpoint.patch_tags": labels.patch_tags,

@@ -36,7 +36,10 @@ public final class AiQuery {
     CompletableFuture<String> text;
     try {
       String body = call.body(request, parameters).toString();
-      text = call.shared() ? answers.once(call.endpoint() + '\n' + body, () -> text(call, body)) : text(call, body);
+      text =
+          call.shared()
+              ? answers.once(call.endpoint() + '\n' + body, !call.failing(), () -> text(call, body))
+              : text(call, body);
     } catch (Gateway.Failed failed) {
       text = CompletableFuture.failedFuture(failed);
     }

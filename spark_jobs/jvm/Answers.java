@@ -41,14 +41,17 @@ final class Answers {
     if (query == null) {
       return new Answers();
     }
-    String session = task.getLocalProperty("spark.sql.session.id");
     synchronized (BY_QUERY) {
-      return BY_QUERY.computeIfAbsent(session + "/" + query, key -> new Answers());
+      return BY_QUERY.computeIfAbsent(query, key -> new Answers());
     }
   }
 
-  /** The answer to {@code question}: under way or here already, else asked for now. */
-  CompletableFuture<String> once(String question, Supplier<CompletableFuture<String>> ask) {
+  /**
+   * The answer to {@code question}: under way or here already, else asked for now.
+   *
+   * @param forgiving a failure is remembered too; else a task tried again asks again
+   */
+  CompletableFuture<String> once(String question, boolean forgiving, Supplier<CompletableFuture<String>> ask) {
     String key = digest(question);
     synchronized (this) {
       CompletableFuture<String> known = calls.get(key);
@@ -57,12 +60,16 @@ final class Answers {
       }
       CompletableFuture<String> asked = ask.get();
       calls.put(key, asked);
-      asked.whenComplete((text, error) -> arrived(text));
+      asked.whenComplete((text, error) -> arrived(key, text, error == null || forgiving));
       return asked;
     }
   }
 
-  private synchronized void arrived(String text) {
+  private synchronized void arrived(String key, String text, boolean kept) {
+    if (!kept) {
+      calls.remove(key);
+      return;
+    }
     characters += length(text);
     Iterator<CompletableFuture<String>> eldest = calls.values().iterator();
     while ((characters > CHARACTERS || calls.size() > ENTRIES) && eldest.hasNext()) {

@@ -54,7 +54,7 @@ ROWS = [
     Row("POST", f"{QUERIES}/embeddings", "querier", chat(), 400),
     Row("POST", f"{QUERIES}/responses", KNOWN, chat(), 400),
     Row("GET", f"{QUERIES}/models", KNOWN),
-    Row("POST", ENDPOINTS, KNOWN, CHAT | {"name": "new"}),
+    Row("POST", ENDPOINTS, KNOWN, {"name": "new"}),
     Row("GET", ENDPOINTS, KNOWN),
     Row("GET", ONE, "viewer"),
     Row("DELETE", ONE, "manager"),

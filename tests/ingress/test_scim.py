@@ -62,7 +62,7 @@ def test_no_filter_raises(text: str) -> None:
 
 
 def page(query: dict[str, str], size: int = 5) -> Any:
-    answer = scim.page([{"id": str(n), "schemas": [], "displayName": "x"} for n in range(1, size + 1)], query)
+    answer = scim.page(range(1, size + 1), query, lambda n: {"id": str(n), "schemas": [], "displayName": "x"})
     assert isinstance(answer, Answer)
     return msgspec.json.decode(answer.body)
 
@@ -88,7 +88,7 @@ def test_a_page_holds_what_was_asked_for_and_ends(query: dict[str, str], ids: li
 
 @pytest.mark.parametrize("query", [{"startIndex": "x"}, {"count": "1.5"}, {"count": ""}, {"startIndex": "9" * 5000}])
 def test_a_page_that_is_no_number_is_refused(query: dict[str, str]) -> None:
-    refusal = scim.page([], query)
+    refusal = scim.page([], query, dict)
     assert isinstance(refusal, Refusal) and next(iter(query)) in refusal.message
 
 

@@ -1,9 +1,13 @@
 """A small serving endpoint for `ai_query`: answers by the endpoint's name, remembers what it was asked."""
 
 import json
+import threading
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 
+TOGETHER = 50
 TASKS = {"vectors": "llm/v1/embeddings", "completions": "llm/v1/completions"}
 
 
@@ -11,22 +15,26 @@ class Gateway(ThreadingHTTPServer):
     """Listens on a free port of 127.0.0.1; `asked` holds (endpoint, authorization, body) of each call."""
 
     daemon_threads = True
+    request_queue_size = 256
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.crowd = threading.Barrier(TOGETHER, timeout=60)
         self.asked: list[tuple[str, str, dict[str, Any]]] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def answer(self, endpoint: str, body: dict[str, Any]) -> tuple[int, Any]:
         """Status and body of the answer to one call."""
-        times = sum(name == endpoint for name, _, _ in self.asked)
+        times = sum(name == endpoint for name, _, _ in list(self.asked))
+        if endpoint == "crowd":
+            self.crowd.wait()
         if endpoint == "vectors":
             return 200, {"data": [{"embedding": [0.5, -1.0]}]}
         if endpoint == "completions":
             return 200, {"choices": [{"text": f"{body['prompt']}!"}]}
-        if endpoint == "busy" or (endpoint == "hiccup" and times % 2):
+        if endpoint == "busy" or (endpoint in ("hiccup", "patient") and times % 2):
             return 429, {"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "slow down"}
-        if endpoint == "broken":
+        if endpoint == "broken" or body.get("messages", [{}])[-1].get("content") == "a wrong one":
             return 400, {"error_code": "BAD_REQUEST", "message": "no"}
         text = '{"name": "Ann", "n": 3}' if endpoint == "structured" else f"you said {body['messages'][-1]['content']}"
         return 200, {"choices": [{"message": {"role": "assistant", "content": None if endpoint == "mute" else text}}]}
@@ -47,14 +55,17 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         endpoint = self.path.split("/")[2]
         self.server.asked.append((endpoint, self.headers["Authorization"], body))
-        self._send(*self.server.answer(endpoint, body))
+        status, answer = self.server.answer(endpoint, body)
+        self._send(status, answer, {"Retry-After": "1"} if endpoint == "patient" and status == 429 else {})
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
-    def _send(self, status: int, body: Any) -> None:
+    def _send(self, status: int, body: Any, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         data = json.dumps(body).encode()
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

@@ -1,5 +1,8 @@
 """`ai_query`: what is asked, what comes back, what is refused before anything is asked."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,7 +15,15 @@ from tests.spark_jobs.gateway import Gateway
 def value(people: SparkSession, call: str) -> Any:
     """The value of one call."""
     [row] = people.sql(f"SELECT ai_query({call}) AS answer").collect()
-    return row["answer"].asDict() if hasattr(row["answer"], "asDict") else row["answer"]
+    return row["answer"].asDict(recursive=True) if hasattr(row["answer"], "asDict") else row["answer"]
+
+
+@contextmanager
+def setting(people: SparkSession, name: str, to: str) -> Iterator[None]:
+    """One of `ai_query`'s settings, for a while."""
+    people.sql(f"SET spark.headgate.aiQuery.{name}={to}")
+    yield
+    people.conf.unset(f"spark.headgate.aiQuery.{name}")
 
 
 def last(gateway: Gateway) -> dict[str, Any]:
@@ -33,6 +44,18 @@ def last(gateway: Gateway) -> dict[str, Any]:
         ("'vectors', 'hi', 'STRING'", "[0.5,-1.0]"),
         ("'structured', 'x', returnType => 'STRUCT<name: STRING, n: INT>'", {"name": "Ann", "n": 3}),
         ("'ep', '5', returnType => 'INT'", None),
+        ("'structured', 'x', responseFormat => 'STRUCT<person: STRUCT<name: STRING, n: INT>>'", {"name": "Ann", "n": 3}),
+        ("'structured', 'x', responseFormat => 'STRUCT<name: STRING>'", {"name": "Ann"}),
+        (
+            "'structured', 'x', failOnError => false, responseFormat => 'struct<person: struct<n: int>>'",
+            {"result": {"n": 3}, "errorMessage": None},
+        ),
+        ("""'structured', 'x', responseFormat => '{"type": "json_object"}'""", '{"name": "Ann", "n": 3}'),
+        ("""'ep', 'x', responseFormat => '{"type": "text"}'""", "you said x"),
+        (
+            "'structured', 'x', 'STRUCT<n: INT>', responseFormat => 'STRUCT<person: STRUCT<name: STRING, n: INT>>'",
+            {"n": 3},
+        ),
         ("'ep', 'hi', failOnError => false", {"result": "you said hi", "errorMessage": None}),
         ("'ep', 'hi', failOnError => true", "you said hi"),
         ("'ep', named_struct('messages', array(named_struct('role', 'user', 'content', 'hi')))", "you said hi"),
@@ -56,6 +79,30 @@ def test_parameters_and_format_go_into_the_body(people: SparkSession, gateway: G
     }
 
 
+def test_a_struct_as_format_is_asked_for_as_a_schema(people: SparkSession, gateway: Gateway) -> None:
+    inner = "name: STRING, n: INT, at: TIMESTAMP, tags: ARRAY<STRING>, sub: STRUCT<ok: BOOLEAN, part: DOUBLE>"
+    value(people, f"'structured', 'hi', responseFormat => 'STRUCT<person: STRUCT<{inner}>>'")
+    assert last(gateway)["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {
+            "name": "person",
+            "strict": True,
+            "schema": closed(
+                name={"type": "string"},
+                n={"type": "integer"},
+                at={"type": "string", "format": "date-time"},
+                tags={"type": "array", "items": {"type": "string"}},
+                sub=closed(ok={"type": "boolean"}, part={"type": "number"}),
+            ),
+        },
+    }
+
+
+def closed(**properties: Any) -> dict[str, Any]:
+    """The JSON schema of an object with just these properties."""
+    return {"type": "object", "additionalProperties": False, "properties": properties, "required": list(properties)}
+
+
 def test_the_token_comes_from_its_file_and_no_setting_shows_it(people: SparkSession, gateway: Gateway) -> None:
     value(people, "'ep', 'hi'")
     assert gateway.asked[-1][1] == "Bearer dapi-test"
@@ -73,11 +120,19 @@ def test_an_error_can_be_a_value_instead(people: SparkSession) -> None:
     assert "400" in found["errorMessage"]
 
 
-def test_429_is_tried_again_three_times_in_all(people: SparkSession, gateway: Gateway) -> None:
+def test_429_is_tried_again_until_the_deadline_forbids_the_next_wait(people: SparkSession, gateway: Gateway) -> None:
     assert value(people, "'hiccup', 'hi'") == "you said hi"
     before = len(gateway.asked)
-    assert "429" in value(people, "'busy', 'hi', failOnError => false")["errorMessage"]
-    assert len(gateway.asked) - before == 3
+    with setting(people, "deadlineSeconds", "2"):
+        assert "429" in value(people, "'busy', 'hi', failOnError => false")["errorMessage"]
+    assert len(gateway.asked) - before in (2, 3)
+
+
+def test_a_retry_waits_as_long_as_the_gateway_asks(people: SparkSession, gateway: Gateway) -> None:
+    before = time.monotonic()
+    assert value(people, "'patient', 'hi'") == "you said hi"
+    assert time.monotonic() - before >= 1
+    assert [name for name, _, _ in gateway.asked[-2:]] == ["patient", "patient"]
 
 
 def test_each_row_is_asked_once(people: SparkSession, gateway: Gateway) -> None:
@@ -101,7 +156,10 @@ def test_the_column_is_named_after_the_call(people: SparkSession) -> None:
         ("concat('e', rand()), 'hi'", "needs a constant string for endpoint"),
         ("'ep', 'hi', failOnError => 'no'", "needs a constant boolean for failOnError"),
         ("'ep', 'hi', modelParameters => 5", "needs a struct for modelParameters"),
-        ("'ep', 'hi', responseFormat => 'STRUCT<a: INT>'", "takes responseFormat as a JSON object"),
+        ("'ep', 'hi', responseFormat => 'nonsense'", "takes responseFormat as STRUCT<name"),
+        ("""'ep', 'hi', responseFormat => '{"type": "xml"}'""", "takes responseFormat as STRUCT<name"),
+        ("'ep', 'hi', responseFormat => 'STRUCT<a: INT, b: INT>'", "needs exactly one field"),
+        ("'ep', 'hi', responseFormat => 'STRUCT<a: STRUCT<b: BINARY>>'", "cannot ask for a BINARY"),
         ("'ep', 'hi', returnType => 'NONSENSE<'", "PARSE_SYNTAX_ERROR"),
     ],
 )

@@ -1,0 +1,152 @@
+"""`ai_query` over many rows: calls ahead, equal calls once, no call a single row would not have made."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from tests.spark_jobs.gateway import TOGETHER, Gateway
+
+ASK = "ai_query('ep', {0})"
+SAME = "concat('you said ', {0})"  # what the stub answers
+
+
+@contextmanager
+def setting(people: SparkSession, name: str, to: str) -> Iterator[None]:
+    """One of `ai_query`'s settings, for a while."""
+    people.sql(f"SET spark.headgate.aiQuery.{name}={to}")
+    try:
+        yield
+    finally:
+        people.conf.unset(f"spark.headgate.aiQuery.{name}")
+
+
+def asked(people: SparkSession, gateway: Gateway, query: str) -> list[str]:
+    """The texts a query asks about, in alphabetical order."""
+    before = len(gateway.asked)
+    people.sql(query).collect()
+    return sorted(body["messages"][-1]["content"] for _, _, body in gateway.asked[before:])
+
+
+def test_fifty_calls_of_one_task_are_open_at_once(people: SparkSession) -> None:
+    rows = people.sql(f"SELECT ai_query('crowd', id) AS a FROM range(0, {2 * TOGETHER}, 1, 1)").collect()
+    assert [row["a"] for row in rows] == [f"you said {n}" for n in range(2 * TOGETHER)]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT id, {ask} FROM (SELECT id, concat('t', id) AS x FROM range(0, 300, 1, 3))",
+        "SELECT {ask}, {ask}, x, named_struct('a', id, 'b', array(x)) FROM t",
+        "SELECT upper({ask}) || '!' FROM t WHERE id % 2 = 0",
+        "SELECT id FROM t WHERE id > 1 AND {ask} LIKE '%3'",
+        "SELECT x, d, m, s FROM t WHERE {ask} IS NOT NULL AND id < 3",
+        "SELECT a FROM (SELECT id, {ask} AS a FROM t) WHERE id > 2",
+        "SELECT a, length(a) FROM (SELECT {ask} AS a FROM t) WHERE a LIKE '%2'",
+        "SELECT {ask} AS a, count(*) FROM t GROUP BY 1 ORDER BY 1",
+        "SELECT id, {ask} AS a FROM t ORDER BY a DESC",
+        "SELECT CASE WHEN id = 3 THEN {ask} ELSE 'no' END, coalesce({ask}, 'none'), if(id > 3, {ask}, x) FROM t",
+        "SELECT id FROM t WHERE id = 4 OR {ask} LIKE '%1'",
+        "SELECT transform(array(x, 'y'), v -> concat(v, {ask})) FROM t WHERE id < 2",
+        "SELECT l.id, r.a FROM t l JOIN (SELECT id, {ask} AS a FROM t) r ON l.id = r.id + 1",
+        "SELECT {ask} FROM t UNION ALL SELECT x FROM t",
+        "SELECT a, rank() OVER (ORDER BY a) FROM (SELECT {ask} AS a FROM t)",
+        "SELECT explode(array({ask}, x)) FROM t",
+        "SELECT (SELECT max(a) FROM (SELECT {ask} AS a FROM t)) AS m, x FROM t",
+        "SELECT {ask} FROM t WHERE false",
+        "SELECT * FROM (SELECT {ask} AS a, id FROM t) TABLESAMPLE (100 PERCENT) WHERE id IN (SELECT id FROM t WHERE id > 2)",
+        "SELECT id, a FROM (SELECT id, {ask} AS a FROM t DISTRIBUTE BY id SORT BY id)",
+    ],
+)
+def test_answers_are_where_sql_puts_them(people: SparkSession, query: str) -> None:
+    people.sql(
+        "SELECT id, IF(id = 5, null, concat('n', id)) AS x, CAST(id AS DECIMAL(30, 3)) AS d, map(id, date'2026-01-02') AS m,"
+        " named_struct('u', X'0102', 'i', INTERVAL '1' DAY) AS s FROM range(0, 8, 1, 2)"
+    ).createOrReplaceTempView("t")
+    found = people.sql(query.replace("{ask}", ASK.format("x"))).collect()
+    wanted = people.sql(query.replace("{ask}", SAME.format("x"))).collect()
+    assert [tuple(row) for row in found] == [tuple(row) for row in wanted]
+
+
+def test_a_request_may_hold_another_calls_answer(people: SparkSession) -> None:
+    query = "SELECT ai_query('ep', ai_query('ep', ai_query('ep', id)) || 'x') AS a, id FROM range(3)"
+    assert [row["a"] for row in people.sql(query).collect()] == [
+        f"you said you said you said {n}x" for n in range(3)
+    ]
+
+
+def test_equal_calls_are_made_once_in_a_query_and_again_in_the_next(people: SparkSession, gateway: Gateway) -> None:
+    query = "SELECT ai_query('ep', id % 3), ai_query('ep', id % 3) FROM range(0, 90, 1, 4)"
+    assert asked(people, gateway, query) == ["0", "1", "2"]
+    assert asked(people, gateway, query) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT ai_query('ep', 'x'), ai_query('ep', 'x', modelParameters => named_struct('max_tokens', 1)) FROM range(5)",
+        "SELECT ai_query('ep', 'x'), ai_query('patient', 'x') FROM range(5)",
+    ],
+)
+def test_calls_that_differ_in_endpoint_or_parameters_are_not_equal(
+    people: SparkSession, gateway: Gateway, query: str
+) -> None:
+    people.sql("SELECT ai_query('patient', 'x')").collect()
+    assert len(set(asked(people, gateway, query))) == 1
+    assert {tuple(body) for _, _, body in gateway.asked[-2:]} >= {("messages",)}
+
+
+def test_each_row_is_called_when_asked_so(people: SparkSession, gateway: Gateway) -> None:
+    with setting(people, "dedupe", "false"):
+        assert asked(people, gateway, "SELECT ai_query('ep', 'x') FROM range(0, 20, 1, 2)") == ["x"] * 20
+
+
+@pytest.mark.parametrize(
+    ("query", "texts"),
+    [
+        ("SELECT ai_query('ep', id) FROM range(0, 500, 1, 2) LIMIT 3", 3),
+        ("SELECT ai_query('ep', id) FROM range(0, 500, 1, 2) LIMIT 3 OFFSET 2", 3),
+        ("SELECT upper(a) FROM (SELECT ai_query('ep', id) AS a FROM range(0, 500, 1, 2)) LIMIT 3", 3),
+        ("SELECT CASE WHEN id = 7 THEN ai_query('ep', id) END FROM range(20)", 1),
+        ("SELECT id > 17 AND ai_query('ep', id) = 'x' FROM range(20)", 2),
+        ("SELECT id FROM range(20) WHERE id > 17 AND ai_query('ep', id) = 'x'", 2),
+        ("SELECT ai_query('ep', IF(id > 17, id, null)) FROM range(20)", 2),
+    ],
+)
+def test_no_row_is_asked_that_the_query_does_not_need(
+    people: SparkSession, gateway: Gateway, query: str, texts: int
+) -> None:
+    assert len(asked(people, gateway, query)) == texts
+
+
+def test_one_error_ends_the_query(people: SparkSession) -> None:
+    query = "SELECT ai_query('ep', IF(id = 150, 'a wrong one', id)) FROM range(0, 300, 1, 2)"
+    with pytest.raises(PySparkException, match="endpoint ep answered 400"):
+        people.sql(query).collect()
+
+
+def test_errors_can_be_values_of_their_rows(people: SparkSession) -> None:
+    query = "SELECT id, ai_query('ep', IF(id % 50 = 7, 'a wrong one', id), failOnError => false) AS a FROM range(100)"
+    found: dict[int, Any] = {row["id"]: row["a"] for row in people.sql(query).collect()}
+    assert {n for n, a in found.items() if a["errorMessage"] and a["result"] is None} == {7, 57}
+    assert all(a["result"] == f"you said {n}" for n, a in found.items() if n % 50 != 7)
+
+
+def test_a_settings_nonsense_is_refused(people: SparkSession) -> None:
+    with setting(people, "inFlight", "many"), pytest.raises(PySparkException, match="needs a whole number"):
+        people.sql("SELECT ai_query('ep', 'hi')").collect()
+
+
+def test_one_call_at_a_time_when_asked_so(people: SparkSession) -> None:
+    with setting(people, "inFlight", "1"):
+        rows = people.sql("SELECT ai_query('ep', id) AS a FROM range(10)").collect()
+    assert [row["a"] for row in rows] == [f"you said {n}" for n in range(10)]
+
+
+def test_a_frame_written_and_read_again_holds_the_answers(people: SparkSession, tmp_path: Any) -> None:
+    people.sql("SELECT id, ai_query('ep', id) AS a FROM range(0, 10, 1, 2)").write.parquet(str(tmp_path / "out"))
+    found = people.read.parquet(str(tmp_path / "out")).selectExpr("id", "ai_query('ep', a) AS b").collect()
+    assert sorted(row["b"] for row in found) == sorted(f"you said you said {n}" for n in range(10))
