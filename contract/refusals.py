@@ -20,6 +20,13 @@ def body(refusal: Refusal) -> bytes:
     return msgspec.json.encode({"error_code": refusal.error_code, "message": refusal.message})
 
 
+def naming(refusal: Refusal, request_id: str) -> Refusal:
+    """The refusal as the vendor words it where nobody is known: with the request's id at its end (api-contract 3.5)."""
+    if refusal.status != 401:
+        return refusal
+    return msgspec.structs.replace(refusal, message=f"{refusal.message} [ReqId: {request_id}]")
+
+
 def invalid(message: str, name: str = "invalid_parameter") -> Refusal:
     """400: a field is missing, of the wrong type or out of range; `message` names it."""
     return Refusal(status=400, error_code="INVALID_PARAMETER_VALUE", message=message, name=name)

@@ -95,7 +95,7 @@ class Edge:
     async def send(self, send: Send, request_id: str, answer: Answer | Refusal) -> None:
         """Send a whole answer."""
         if isinstance(answer, Refusal):
-            answer = wire.refused(answer)
+            answer = wire.refused(refusals.naming(answer, request_id))
         await send_whole(send, answer.status, self.head(answer.content_type, request_id), answer.body)
 
 
