@@ -1,5 +1,8 @@
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from processors.guardrails.safety.held import OVERLAP, WINDOW, Held
 
 Json = dict[str, Any]
@@ -49,3 +52,23 @@ def test_calls_of_tools_do_not_wait_for_a_window_unless_text_does() -> None:
     hold(held, "text")
     held.hold(call, [])
     assert not held.due
+
+
+@given(st.lists(st.text(max_size=2 * WINDOW), max_size=12))
+def test_however_a_text_is_cut_all_of_it_is_judged_before_it_goes_out(parts: list[str]) -> None:
+    held, judged, sent = Held(), "", ""
+    for part in parts:
+        hold(held, part)
+        if held.due:
+            judged, sent = _passed(held, judged, sent)
+    judged, sent = _passed(held, judged, sent)
+    assert judged == sent == "".join(parts)
+
+
+def _passed(held: Held, judged: str, sent: str) -> tuple[str, str]:
+    tail = judged[-OVERLAP:]
+    for text in held.texts():
+        assert text.startswith(tail)
+        judged += text[len(tail) :]
+    sent += "".join(chunk["choices"][0]["delta"]["content"] for chunk in held.release())
+    return judged, sent
