@@ -17,6 +17,7 @@ from contract.endpoint import (
     EndpointAsked,
     ExternalModel,
     GuardrailAsked,
+    GuardrailsAsked,
     InferenceTable,
     InferenceTableAsked,
     LimitKey,
@@ -63,6 +64,12 @@ def config(asked: ConfigAsked, at: str = "") -> Refusal | None:
 def gateway(asked: AiGatewayAsked, name: str, before: AiGateway | None = None, at: str = "") -> Refusal | None:
     """The body of a gateway update of the endpoint `name`; `before` is what it replaces."""
     return next(_gateway_problems(asked, name, before, at), None)
+
+
+def judged(asked: AiGatewayAsked | None, *, safety: bool, topics: bool, at: str = "") -> Refusal | None:
+    """Guardrails that need a judge, where `safety` and `topics` say whether there is one; the writer alone knows."""
+    guardrails = None if asked is None else asked.guardrails
+    return None if guardrails is None else next(_judge_problems(guardrails, safety, topics, f"{at}guardrails"), None)
 
 
 def old_limits(asked: RateLimitsAsked) -> Refusal | None:
@@ -238,11 +245,19 @@ def _table_problems(asked: InferenceTableAsked, name: str, before: InferenceTabl
             yield refusals.invalid(f"{at}: disable the inference table before you change catalog, schema or prefix")
 
 
+def _judge_problems(asked: GuardrailsAsked, safety: bool, topics: bool, at: str) -> Problems:
+    for side, guardrail in (("input", asked.input), ("output", asked.output)):
+        if guardrail is not None and guardrail.safety and not safety:
+            text = "no guard model is configured, so safety cannot be switched on"
+            yield refusals.not_supported(f"{at}.{side}.safety: {text}")
+        if guardrail is not None and guardrail.valid_topics and not topics:
+            text = "no guard model is configured, so topics cannot be checked"
+            yield refusals.not_supported(f"{at}.{side}.valid_topics: {text}")
+    if asked.output is not None and asked.output.valid_topics:
+        yield refusals.not_supported(f"{at}.output.valid_topics: topics are checked on input alone")
+
+
 def _guardrail_problems(asked: GuardrailAsked, at: str) -> Problems:
-    if asked.safety:
-        yield refusals.not_supported(f"{at}.safety: no guard model is configured, so safety cannot be switched on")
-    if asked.valid_topics:
-        yield refusals.not_supported(f"{at}.valid_topics: no guard model is configured, so topics cannot be checked")
     for index, keyword in enumerate(asked.invalid_keywords or ()):
         if not fold(keyword):
             yield refusals.invalid(f"{at}.invalid_keywords[{index}]: must not be empty")

@@ -22,6 +22,7 @@ from contract.topics import CANCELS, COMMANDS, HANDOVERS, REQUESTS, STATE, WINDO
 from processors.agents.attempts import Caller
 from processors.agents.case import Case
 from processors.agents.handover import SIGN_OF_LIFE_S, Handing, HandOvers
+from processors.agents.judging import Judges
 from processors.agents.manage import Managing, managing
 from processors.agents.serve import Serving, serving
 from processors.agents.settle import Settling
@@ -31,10 +32,12 @@ from processors.checking import Checker
 from processors.control.base import Facts
 from processors.driver import App, check_versions
 from processors.gate import Bounds, Gate
+from processors.guardrails.safety.base import Model
+from processors.guardrails.topics import Known
 from processors.providers.registry import PROVIDERS
 from processors.providers.secrets import lookup
 from processors.sealing import Opener
-from processors.settings import Settings, master_key_text
+from processors.settings import Settings, guard_key, master_key_text, topics_key
 from processors.snapshots import EVERY_S, Windows
 from processors.transport import Transport
 from processors.views import Followed, Follower
@@ -69,6 +72,20 @@ def faust_app(settings: Settings) -> App:
         consumer_auto_offset_reset="earliest",
         datadir=tempfile.gettempdir(),  # Faust wants one though nothing is kept there without tables
         autodiscover=False,
+    )
+
+
+def judges(settings: Settings, transport: Transport) -> Judges:
+    """The guard model and the judge of topics, as far as they are configured."""
+    guard = Model(url=settings.guard_url, name=settings.guard_model, kind=settings.guard_kind, key=guard_key())
+    topics = Model(url=settings.topics_url, name=settings.topics_model, kind="topics", key=topics_key())
+    return Judges(
+        calls=transport,
+        safety=guard if guard.url else None,
+        topics=topics if topics.url else None,
+        fail_open=settings.guard_fail_open,
+        timeout_s=settings.guard_timeout_s,
+        known=Known(),
     )
 
 
@@ -149,6 +166,7 @@ class Worker:
             attempt=self.settings.worker,
             now=time.monotonic,
             version=lambda: self.view.config_offset,
+            judges=judges(self.settings, self.transport),
         )
         return Caller(self.transport, PROVIDERS, secret, self.checker.check, streaming, time.monotonic)
 
@@ -203,6 +221,8 @@ class Worker:
             mint=lambda: uuid.uuid4().hex,
             account_id=self.settings.account_id,
             workspace_id=self.settings.workspace_id,
+            guard=bool(self.settings.guard_url),
+            topics=bool(self.settings.topics_url),
         )
 
     async def take_over(self, assigned: frozenset[TP]) -> None:

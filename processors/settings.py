@@ -8,6 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+GUARD_KINDS = ("llama-guard-2", "llama-guard-3", "llama-guard-4", "openai-moderations", "shieldgemma")
+EVERY_ENDPOINT = "*"
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Frozen settings of one worker. Sizes in bytes, times in the unit of their name."""
@@ -26,6 +29,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     session_timeout_s: float = 10.0
     drain_s: float = 330.0
     log_raw_payloads: bool = False
+    guard_url: str = ""
+    guard_model: str = ""
+    guard_kind: str = ""
+    topics_url: str = ""
+    topics_model: str = ""
+    guard_fail_open: frozenset[str] = frozenset()
+    guard_timeout_s: float = 10.0
 
     @staticmethod
     def from_env(env: Mapping[str, str] = os.environ) -> "Settings":
@@ -42,6 +52,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             in_flight_bytes=_number(env, "HEADGATE_IN_FLIGHT_BYTES", 512 * 1024 * 1024),
             drain_s=float(_number(env, "HEADGATE_DRAIN_SECONDS", 330)),
             log_raw_payloads=env.get("HEADGATE_LOG_RAW_PAYLOADS", "false").lower() == "true",
+            guard_url=_address(env, "HEADGATE_GUARD"),
+            guard_model=env.get("HEADGATE_GUARD_MODEL", ""),
+            guard_kind=_guard_kind(env),
+            topics_url=_address(env, "HEADGATE_TOPICS"),
+            topics_model=env.get("HEADGATE_TOPICS_MODEL", ""),
+            guard_fail_open=_endpoints(env, "HEADGATE_GUARD_FAIL_OPEN"),
+            guard_timeout_s=float(_number(env, "HEADGATE_GUARD_SECONDS", 10)),
         )
 
 
@@ -50,6 +67,42 @@ def _number(env: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdigit():
         raise ValueError(f"{name} must be a whole number, got {text!r}")
     return int(text)
+
+
+def _address(env: Mapping[str, str], judge: str) -> str:
+    """Where a judge is; one that is somewhere has a model, too."""
+    url = env.get(f"{judge}_URL", "")
+    if url and not url.startswith(("http://", "https://")):
+        raise ValueError(f"{judge}_URL must begin with http:// or https://")
+    if url and not env.get(f"{judge}_MODEL"):
+        raise ValueError(f"{judge}_MODEL is required with {judge}_URL")
+    return url
+
+
+def _guard_kind(env: Mapping[str, str]) -> str:
+    """The guard's kind: never guessed, because the same code means different things to two of them."""
+    kind = env.get("HEADGATE_GUARD_KIND", "")
+    if (kind or env.get("HEADGATE_GUARD_URL")) and kind not in GUARD_KINDS:
+        raise ValueError(f"HEADGATE_GUARD_KIND must be one of {', '.join(GUARD_KINDS)}, got {kind!r}")
+    return kind
+
+
+def _endpoints(env: Mapping[str, str], name: str) -> frozenset[str]:
+    """`false`: none; `true`: all; else their names, separated by commas."""
+    text = env.get(name, "").strip()
+    if text.lower() in ("", "false", "true"):
+        return frozenset({EVERY_ENDPOINT} if text.lower() == "true" else ())
+    return frozenset(part.strip() for part in text.split(",") if part.strip())
+
+
+def guard_key(env: Mapping[str, str] = os.environ) -> str:
+    """The key of the guard model; empty where it needs none."""
+    return env.get("HEADGATE_GUARD_KEY", "")
+
+
+def topics_key(env: Mapping[str, str] = os.environ) -> str:
+    """The key of the judge of topics; empty where it needs none."""
+    return env.get("HEADGATE_TOPICS_KEY", "")
 
 
 def master_key_text(settings: Settings, env: Mapping[str, str] = os.environ) -> str:

@@ -11,6 +11,7 @@ from contract.records import Attempt
 from contract.refusals import Refusal
 from processors.agents.case import Calls, Case, Check, Outcome, refused
 from processors.agents.guarding import guarded_answer, rules_of
+from processors.agents.judging import Judges, judged_answer
 from processors.agents.streaming import Streaming
 from processors.payload import counting, texts
 from processors.payload.counting import Usage
@@ -29,6 +30,11 @@ class Caller(NamedTuple):
     check: Check
     streaming: Streaming
     now: Callable[[], float]
+
+    @property
+    def judges(self) -> Judges:
+        """Who judges what is asked and answered."""
+        return self.streaming.judges
 
 
 class Tried(NamedTuple):
@@ -113,17 +119,19 @@ async def _answered(case: Case, entity: ServedEntity, answer: HttpAnswer, caller
     usage = counting.usage_of(answer.body)
     if usage is None:
         return Tried(NO_ANSWER, refused(refusals.provider_unreachable("the answer is no JSON object")))
-    return Tried(answer.status, await whole(case, answer.body, usage, caller.check))
+    return Tried(answer.status, await whole(case, answer.body, usage, caller))
 
 
-async def whole(case: Case, answer: bytes, usage: Usage, check: Check) -> Outcome:
-    """The outcome of a whole successful answer: guarded and counted."""
+async def whole(case: Case, answer: bytes, usage: Usage, caller: Caller) -> Outcome:
+    """The outcome of a whole successful answer: guarded, judged and counted."""
     endpoint = case.endpoint
     assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
     found = texts.of_answer(endpoint.task, texts.decoded(answer))
     guarded: bytes | Refusal = answer
     if not rules_of(endpoint, "output").idle:
-        guarded = await guarded_answer(case, answer, found, usage, check)
+        guarded = await guarded_answer(case, answer, found, usage, caller.check)
+    if not isinstance(guarded, Refusal):
+        guarded = await judged_answer(case, guarded, caller.judges, usage) or guarded
     characters = counting.characters(found)
     if isinstance(guarded, Refusal):
         return msgspec.structs.replace(refused(guarded, usage=usage), output_characters=characters)

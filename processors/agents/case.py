@@ -8,8 +8,9 @@ import msgspec
 from contract.endpoint import Endpoint, ServedEntity
 from contract.records import Attempt, Finding, RequestReceived
 from contract.refusals import Refusal, body
-from processors.guardrails.base import Rules, Verdict
+from processors.guardrails.base import PASSED, Rules, Verdict
 from processors.payload.counting import Usage
+from processors.payload.turns import Conversation
 from processors.providers.base import HttpAnswer, HttpCall
 from processors.rate_limits.admission import Booking
 
@@ -53,13 +54,17 @@ class Case:
         "attempts",
         "bookings",
         "bound",
+        "cleared",
+        "conversations",
         "endpoint",
         "entity",
         "findings",
         "gone",
         "input_characters",
+        "input_verdict",
         "logged_request",
         "merged",
+        "output_verdict",
         "provider_ms",
         "relay",
         "request",
@@ -76,6 +81,10 @@ class Case:
         self.findings: list[Finding] = []
         self.logged_request: bytes = bytes(request.body)
         self.input_characters = 0
+        self.input_verdict: Verdict = PASSED  # the checks'; judges come after them
+        self.output_verdict: Verdict = PASSED
+        self.conversations: tuple[Conversation, ...] = ()  # for the judges: as the provider is asked
+        self.cleared: asyncio.Event | None = None  # set once the judges have passed the request
         self.provider_ms = 0
         self.time_to_first_ms: int | None = None
         self.gone = False

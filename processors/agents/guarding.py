@@ -1,6 +1,6 @@
 """Guardrails around a call: which rules hold, what they found, what the caller reads when they stop it."""
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from contract import refusals
 from contract.endpoint import Endpoint, Guardrail
@@ -17,13 +17,45 @@ Side = Literal["input", "output"]
 Body = dict[str, Any]
 
 
-def rules_of(endpoint: Endpoint, side: Side) -> Rules:
-    """The rules of one side; idle ones where nothing is configured or the task has no such side."""
+class Judged(NamedTuple):
+    """What judges are asked about one side."""
+
+    safety: bool = False
+    topics: tuple[str, ...] = ()
+
+    @property
+    def idle(self) -> bool:
+        """True when nobody needs to be asked."""
+        return not self.safety and not self.topics
+
+
+def _configured(endpoint: Endpoint, side: Side) -> Guardrail | None:
+    """The guardrails of one side; None where nothing is configured or the task has no such side."""
     guardrails = endpoint.ai_gateway.guardrails if endpoint.ai_gateway else None
-    configured: Guardrail | None = getattr(guardrails, side) if guardrails else None
-    if configured is None or (side == "output" and endpoint.task == "llm/v1/embeddings"):
+    if guardrails is None or (side == "output" and endpoint.task == "llm/v1/embeddings"):
+        return None
+    return guardrails.input if side == "input" else guardrails.output
+
+
+def rules_of(endpoint: Endpoint, side: Side) -> Rules:
+    """The rules of the checks of one side."""
+    configured = _configured(endpoint, side)
+    if configured is None:
         return NO_RULES
     return Rules(pii=configured.pii.behavior, keywords=configured.invalid_keywords or ())
+
+
+def judged_by(endpoint: Endpoint, side: Side) -> Judged:
+    """What judges are asked about one side; topics are the request's alone."""
+    configured = _configured(endpoint, side)
+    if configured is None:
+        return Judged()
+    return Judged(configured.safety, (configured.valid_topics or ()) if side == "input" else ())
+
+
+def _unguarded(endpoint: Endpoint) -> bool:
+    sides: tuple[Side, ...] = ("input", "output")
+    return all(rules_of(endpoint, side).idle and judged_by(endpoint, side).idle for side in sides)
 
 
 def batch_refusal(endpoint: Endpoint, body: Body) -> Refusal | None:
@@ -59,8 +91,10 @@ def blocked(verdict: Verdict, side: Side, *, body: Body | None = None, usage: Us
     messages = None
     if body is not None and isinstance(body.get("messages"), list):
         messages = [[_message(message) for message in body["messages"] if isinstance(message, dict)]]
+    prompt, total = verdict.judge_tokens
     spent = envelope.Usage(
-        prompt_tokens=(usage and usage.prompt_tokens) or 0, total_tokens=(usage and usage.total_tokens) or 0
+        prompt_tokens=((usage and usage.prompt_tokens) or 0) + prompt,
+        total_tokens=((usage and usage.total_tokens) or 0) + total,
     )
     text = envelope.block_message([verdict], side=side, messages=messages, usage=spent)
     return refusals.bad_request(text, name=f"{side}_guardrail")
@@ -78,14 +112,14 @@ async def guarded_request(case: Case, body: Body, found: list[str], check: Check
     endpoint = case.endpoint
     assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
     rules = rules_of(endpoint, "input")
-    if rules.idle and rules_of(endpoint, "output").idle:
+    if _unguarded(endpoint):
         return body
     too_many = batch_refusal(endpoint, body)
     if too_many is not None:
         return too_many
     if rules.idle:
         return body
-    verdict = await check(found, rules)
+    case.input_verdict = verdict = await check(found, rules)
     if verdict.outcome == "passed":
         return body
     note(case, verdict, "input")
@@ -103,7 +137,7 @@ async def guarded_answer(case: Case, answer: bytes, found: list[str], usage: Usa
     rules = rules_of(endpoint, "output")
     if rules.idle or not found:
         return answer
-    verdict = await check(found, rules)
+    case.output_verdict = verdict = await check(found, rules)
     if verdict.outcome == "passed":
         return answer
     note(case, verdict, "output")

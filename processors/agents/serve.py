@@ -18,6 +18,7 @@ from processors.agents import attempts
 from processors.agents.attempts import Caller
 from processors.agents.case import Case, Outcome, refused
 from processors.agents.guarding import guarded_request
+from processors.agents.judging import beside
 from processors.agents.settle import Publish, Settling, settle
 from processors.gate import Gate, Load
 from processors.payload import counting, texts
@@ -197,7 +198,7 @@ async def bounded(case: Case, tools: Serving) -> Outcome:
 
 
 async def answer(case: Case, tools: Serving) -> Outcome:
-    """Input guardrails, then the provider chain with its output guardrails."""
+    """Input guardrails, then the provider chain with its output guardrails; judges are asked beside it."""
     endpoint, request = case.endpoint, case.request
     assert endpoint is not None and case.entity is not None  # noqa: S101 - admission refused these
     try:
@@ -213,7 +214,8 @@ async def answer(case: Case, tools: Serving) -> Outcome:
     guarded = await guarded_request(case, body, found, tools.caller.check)
     if isinstance(guarded, Refusal):
         return refused(guarded)
-    return await attempts.call(case, endpoint, case.entity.name, guarded, tools.caller)
+    call = attempts.call(case, endpoint, case.entity.name, guarded, tools.caller)
+    return await beside(case, guarded, call, tools.caller.judges)
 
 
 def _unfit(endpoint: Endpoint, request: RequestReceived, body: dict[str, Any]) -> Refusal | None:

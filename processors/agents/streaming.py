@@ -10,9 +10,11 @@ from contract.endpoint import ServedEntity
 from contract.records import Finding
 from contract.refusals import Refusal
 from processors.agents.case import Case, Outcome, refused
-from processors.agents.guarding import blocked, note, rules_of
+from processors.agents.guarding import blocked, judged_by, note, rules_of
+from processors.agents.judging import Judges, judged_texts
 from processors.agents.relay import Relay, Send
 from processors.guardrails.base import Rules, Verdict
+from processors.guardrails.safety.held import Held
 from processors.guardrails.stream import Released, StreamGuard
 from processors.payload import counting, texts
 from processors.payload.counting import Usage
@@ -93,6 +95,12 @@ def _delta(choice: Json) -> Json:
     return delta if isinstance(delta, dict) else {}
 
 
+def _said(chunk: Json) -> list[tuple[int, str]]:
+    """What a chunk says, by choice."""
+    pairs = ((index_of(c), c.get("text") or _delta(c).get("content")) for c in texts.dicts(chunk, "choices"))
+    return [(index, text) for index, text in pairs if isinstance(text, str)]
+
+
 def _is_empty(choice: Json) -> bool:
     return not any(_delta(choice).values()) and not choice.get("text") and choice.get("finish_reason") is None
 
@@ -104,6 +112,7 @@ class Streaming(NamedTuple):
     attempt: str
     now: Callable[[], float]
     version: Callable[[], int]
+    judges: Judges = Judges()
 
     async def relayed(
         self, case: Case, entity: ServedEntity, events: AsyncIterator[bytes], *, hide_usage: bool
@@ -111,7 +120,10 @@ class Streaming(NamedTuple):
         """Relay a begun stream to its end. Before its first piece is out a failure is ProviderUnreachable."""
         endpoint = case.endpoint
         assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
+        if case.cleared is not None:
+            await case.cleared.wait()  # never set where a judge refuses: then this call is cancelled
         flow = Flow(self, case, entity, rules_of(endpoint, "output"), hide_usage)
+        flow.held = Held() if judged_by(endpoint, "output").safety else None
         try:
             return await flow.relayed(events)
         except ProviderUnreachable as error:
@@ -131,6 +143,7 @@ class Flow:
         self._entity = entity
         self._guards = None if rules.idle else Guards(rules)
         self._hide_usage = hide_usage
+        self.held: Held | None = None  # what waits for the guard model's verdict, where one is asked
         self._merged = Merged()
         self._started = tools.now()
         self._spoken = False  # whether the caller has text: until then nothing waits for company
@@ -142,12 +155,12 @@ class Flow:
         """Relay until the stream's own end or a guardrail's; ProviderUnreachable when it breaks."""
         async for data in events:
             if data == DONE:
-                return self.finished()
-            stopped = self.take(data)
+                return await self.finished()
+            stopped = self.take(data) or await self._judged()
             if stopped is not None:
                 return stopped
         if self.all_choices_finished():
-            return self.finished()
+            return await self.finished()
         raise ProviderUnreachable("the stream ended early")
 
     def take(self, data: bytes) -> Outcome | None:
@@ -160,16 +173,39 @@ class Flow:
             raise ProviderUnreachable("the provider reported an error in its stream")
         self._note_choices(chunk)
         if self._guards is None:
-            self._merged.add(chunk)
-            if not (self._hide_usage and chunk.get("usage") and not chunk.get("choices")):
-                self._write(data.decode())
+            self._pass_on(chunk, data)
             return None
         passed = guarded(chunk, self._guards)
         if passed is not None:
-            self._merged.add(passed)
-            if not (self._hide_usage and passed.get("usage") and not passed.get("choices")):
-                self._write(texts.encoded(passed).decode())
+            self._pass_on(passed)
         return None if self._guards.verdict is None else self._blocked(self._guards.verdict)
+
+    def _pass_on(self, chunk: Json, data: bytes | None = None) -> None:
+        """Send a chunk that the checks have passed, or hold it for the guard model. `data`: it, unchanged."""
+        if self.held is not None:
+            self.held.hold(chunk, _said(chunk))
+            return
+        self._emit(chunk, data)
+
+    def _emit(self, chunk: Json, data: bytes | None = None) -> None:
+        self._merged.add(chunk)
+        if not (self._hide_usage and chunk.get("usage") and not chunk.get("choices")):
+            self._write((texts.encoded(chunk) if data is None else data).decode())
+
+    async def _judged(self, *, final: bool = False) -> Outcome | None:
+        """Have a full window (or the rest) judged and send it; an outcome when the stream ends here."""
+        held = self.held
+        if held is None or not (final or held.due):
+            return None
+        if self._guards is not None and self._guards.found_pii:
+            self._case.output_verdict = Verdict(outcome="masked", pii_detected=True)
+        said = [text for text in held.texts() if text.strip()]
+        refusal = await judged_texts(self._case, said, self._tools.judges, self._usage()) if said else None
+        if refusal is not None:
+            return self._ended(refusal)
+        for chunk in held.release():
+            self._emit(chunk)
+        return None
 
     def _note_choices(self, chunk: Json) -> None:
         for choice in texts.dicts(chunk, "choices"):
@@ -199,15 +235,16 @@ class Flow:
         note(self._case, verdict, "output")
         return self._ended(blocked(verdict, "output", usage=self._usage()))
 
-    def finished(self) -> Outcome:
+    async def finished(self) -> Outcome:
         """The stream came to its own end."""
         if self._guards is not None:
             for index, text in self._guards.rest():
-                chunk = self._held_back(index, text)
-                self._merged.add(chunk)
-                self._write(texts.encoded(chunk).decode())
+                self._pass_on(self._held_back(index, text))
             if self._guards.verdict is not None:
                 return self._blocked(self._guards.verdict)
+        stopped = await self._judged(final=True)
+        if stopped is not None:
+            return stopped
         if self._case.relay is None:
             raise ProviderUnreachable("the stream ended before it began")
         found = self._merged.texts()

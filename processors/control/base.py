@@ -15,12 +15,17 @@ Change = tuple[str, bytes | None]
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a decision needs besides the configuration. `mint`: a new id of 32 hex digits at each call."""
+    """What a decision needs besides the configuration. `mint`: a new id of 32 hex digits at each call.
+
+    `guard`, `topics`: whether a guard model and a judge of topics are configured.
+    """
 
     now_ms: int
     mint: Callable[[], str]
     account_id: str
     workspace_id: str
+    guard: bool = False
+    topics: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

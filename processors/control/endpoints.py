@@ -20,13 +20,17 @@ def create(command: Command, view: View, facts: Facts) -> Decision | Refusal:
     asked = base.asked(EndpointAsked, command)
     if isinstance(asked, Refusal):
         return asked
-    refusal = checks.endpoint(asked)
+    refusal = checks.endpoint(asked) or _unjudged(asked.ai_gateway, facts, "ai_gateway.")
     if refusal is None and asked.name in view.endpoints:
         refusal = refusals.already_exists(f"Endpoint with name '{asked.name}'")
     if refusal is not None:
         return refusal
     made = _made(asked, command, view, facts)
     return _table_taken(made, view) or _written(made, None, facts)
+
+
+def _unjudged(asked: AiGatewayAsked | None, facts: Facts, at: str = "") -> Refusal | None:
+    return checks.judged(asked, safety=facts.guard, topics=facts.topics, at=at)
 
 
 def _made(asked: EndpointAsked, command: Command, view: View, facts: Facts) -> Endpoint:
@@ -103,7 +107,7 @@ def put_ai_gateway(endpoint: Endpoint, command: Command, view: View, facts: Fact
     asked = base.asked(AiGatewayAsked, command)
     if isinstance(asked, Refusal):
         return asked
-    refusal = checks.gateway(asked, endpoint.name, endpoint.ai_gateway)
+    refusal = checks.gateway(asked, endpoint.name, endpoint.ai_gateway) or _unjudged(asked, facts)
     if refusal is None and not endpoint.entities:
         refusal = refusals.invalid("Cannot specify ai_gateway for an endpoint without a config.")
     if refusal is not None:

@@ -23,7 +23,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens spent before the block: the provider's on the output side, else none."""
+    """Tokens spent before the block: the provider's on the output side, and the judges' own."""
 
     prompt_tokens: int = 0
     total_tokens: int = 0
@@ -33,7 +33,7 @@ class Element(msgspec.Struct, frozen=True, kw_only=True):
     """The report on one batch item; a check that did not run says null.
 
     `flagged`, `categories`, `category_scores` belong to the safety check alone.
-    `invalid_keywords` is left out where no keywords are configured, as in live replies.
+    `invalid_keywords` is left out where no keywords are configured, as in live replies; likewise `invalid_topics`.
     """
 
     flagged: bool = False
@@ -41,15 +41,20 @@ class Element(msgspec.Struct, frozen=True, kw_only=True):
     category_scores: dict[str, float] | None = None
     pii_detection: bool | None = None
     invalid_keywords: bool | msgspec.UnsetType = msgspec.UNSET
+    invalid_topics: bool | msgspec.UnsetType = msgspec.UNSET
     anonymized_input: tuple[Message, ...] | None = None
 
 
 def element(verdict: Verdict, messages: Sequence[Message] | None = None) -> Element:
     """Report on one item; `messages` are shown only when personal data was found in it."""
-    keywords = verdict.invalid_keywords
+    keywords, topics = verdict.invalid_keywords, verdict.invalid_topics
     return Element(
+        flagged=verdict.flagged,
+        categories=verdict.categories,
+        category_scores=verdict.category_scores,
         pii_detection=verdict.pii_detected,
         invalid_keywords=msgspec.UNSET if keywords is None else keywords,
+        invalid_topics=msgspec.UNSET if topics is None else topics,
         anonymized_input=tuple(messages) if messages and verdict.pii_detected else None,
     )
 

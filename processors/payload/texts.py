@@ -31,13 +31,14 @@ def _content_slots(message: Any) -> Iterator[Slot]:
                 yield part, "text"
 
 
-def _is_tool_turn(message: Any) -> bool:
+def is_tool_turn(message: Any) -> bool:
+    """Whether a message calls tools or brings what one said."""
     return isinstance(message, dict) and (message.get("role") == "tool" or bool(message.get("tool_calls")))
 
 
 def _chat_request(body: Body) -> Iterator[Slot]:
     for message in dicts(body, "messages"):
-        if not _is_tool_turn(message):
+        if not is_tool_turn(message):
             yield from _content_slots(message)
 
 
@@ -55,7 +56,7 @@ def _text_or_list(key: str) -> Callable[[Body], Iterator[Slot]]:
 def _chat_answer(body: Body) -> Iterator[Slot]:
     for choice in dicts(body, "choices"):
         message = choice.get("message")
-        if not _is_tool_turn(message):
+        if not is_tool_turn(message):
             yield from _content_slots(message)
 
 

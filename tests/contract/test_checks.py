@@ -185,6 +185,8 @@ BAD_GATEWAYS: dict[str, tuple[Body, str]] = {
     "empty prefix": (table(table_name_prefix=""), "inference_table_config.table_name_prefix: must have"),
     "a reserved catalog": (table(catalog_name="System"), "inference_table_config.catalog_name: 'System' is reserved"),
     "an empty keyword": (guard(invalid_keywords=["a", " \u3000"]), "guardrails.output.invalid_keywords[1]: must not"),
+}
+UNJUDGED: dict[str, tuple[Body, str]] = {
     "safety": (guard(safety=True), "guardrails.output.safety: no guard model is configured"),
     "topics": (guard(valid_topics=["a"]), "guardrails.output.valid_topics: no guard model is configured"),
 }
@@ -201,6 +203,23 @@ def test_a_gateway_configuration_that_breaks_a_rule_is_refused_by_field(name: st
     refusal = gateway(body)
     assert refusal is not None and refusal.message.startswith(starts), refusal
     assert refusal.status == 400
+
+
+@pytest.mark.parametrize("name", UNJUDGED)
+def test_what_needs_a_judge_is_refused_by_field_where_there_is_none_and_left_to_the_writer(name: str) -> None:
+    body, starts = UNJUDGED[name]
+    asked = msgspec.convert(body, AiGatewayAsked)
+    assert gateway(body) is None
+    refusal = checks.judged(asked, safety=False, topics=False)
+    assert refusal is not None and refusal.message.startswith(starts), refusal
+
+
+def test_what_needs_a_judge_is_taken_where_there_is_one_but_for_topics_of_answers() -> None:
+    asked = msgspec.convert({"guardrails": {"input": {"safety": True, "valid_topics": ["a"]}}}, AiGatewayAsked)
+    assert checks.judged(asked, safety=True, topics=True) is None
+    assert checks.judged(None, safety=False, topics=False) is None
+    refusal = checks.judged(msgspec.convert(guard(valid_topics=["a"]), AiGatewayAsked), safety=True, topics=True)
+    assert refusal is not None and "on input alone" in refusal.message
 
 
 BEFORE = AiGateway(

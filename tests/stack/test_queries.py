@@ -175,3 +175,12 @@ def test_bad_input_is_refused_with_the_field_named(
     assert answer.status_code == status, answer.text
     assert named in answer.json()["message"]
     assert answer.json()["error_code"]
+
+
+def test_without_a_judge_both_are_refused_by_name(gateway: Services, provider: ScriptedProvider) -> None:
+    gateway.endpoint("unjudged", provider.url, "unjudged-model")
+    for guardrail, field in (({"safety": True}, "safety"), ({"valid_topics": ["a"]}, "valid_topics")):
+        body = {"guardrails": {"input": guardrail}}
+        answer = gateway.call("PUT", "/api/2.0/serving-endpoints/unjudged/ai-gateway", body)
+        assert (answer.status_code, answer.json()["error_code"]) == (400, "FEATURE_DISABLED")
+        assert answer.json()["message"].startswith(f"guardrails.input.{field}: no guard model is configured")

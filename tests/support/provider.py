@@ -149,7 +149,7 @@ class ScriptedProvider:
         got = Got(path=request.path, headers=dict(request.headers), body=body)
         self.requests.append(got)
         with self._counted():
-            return await _play(self._next(got.model, bool(body.get("stream"))), got, request)
+            return await play(self._next(got.model, bool(body.get("stream"))), got, request)
 
     @contextlib.contextmanager
     def _counted(self) -> Iterator[None]:
@@ -164,7 +164,7 @@ class ScriptedProvider:
             self.in_flight -= 1
 
 
-async def _play(step: Step, got: Got, request: web.Request) -> web.StreamResponse:
+async def play(step: Step, got: Got, request: web.Request) -> web.StreamResponse:
     match step:
         case Reply():
             return await _reply(step, got)

@@ -25,6 +25,7 @@ from contract.state import View
 from contract.topics import LOG, REQUESTS, WINDOWS
 from processors.agents.attempts import Caller
 from processors.agents.case import Case
+from processors.agents.judging import Judges
 from processors.agents.serve import Serving, serving
 from processors.agents.settle import Settling
 from processors.agents.streaming import Streaming
@@ -226,6 +227,7 @@ class World:
         self.secret: Callable[[str], Any] = lambda said: "key-" + said[-5:-2]
         self.check: Any = checked
         self.log_raw_payloads = False
+        self.judges = Judges()
         self.gate = Gate(bounds, self.crashes.append)
         self.gate.open_lanes()
         self.windows = Windows(self._snapshot, lambda partition: 0)
@@ -268,7 +270,7 @@ class World:
         )
 
     def serving(self) -> Serving:
-        streaming = Streaming(self.send, "try", self.seconds, lambda: self.view.config_offset)
+        streaming = Streaming(self.send, "try", self.seconds, lambda: self.view.config_offset, self.judges)
         return Serving(
             view=self.view,
             view_reached=self.view_reached,

@@ -233,3 +233,25 @@ def test_a_refused_edit_names_its_field() -> None:
     assert "traffic_config.routes" in world.refused("endpoint.update_config", wrong, "chat")[2]
     wrong = {"rate_limits": [{"renewal_period": "minute"}]}
     assert "rate_limits[0]" in world.refused("endpoint.put_ai_gateway", wrong, "chat")[2]
+
+
+SAFE = {"guardrails": {"input": {"safety": True, "valid_topics": ["gardening"]}}}
+
+
+def test_guardrails_that_need_a_judge_are_taken_only_where_one_is_configured() -> None:
+    world = World()
+    world.create()
+    for action, body, at in (
+        ("endpoint.put_ai_gateway", SAFE, ""),
+        ("endpoint.create", {"name": "new", "config": PAIR, "ai_gateway": SAFE}, "ai_gateway."),
+    ):
+        status, _, message = world.refused(action, body, "chat")
+        assert (status, message.partition(":")[0]) == (400, f"{at}guardrails.input.safety")
+    world.judges = {"guard": True, "topics": True}
+    kept = world.do("endpoint.put_ai_gateway", SAFE, "chat")
+    assert kept["guardrails"]["input"] == {
+        "safety": True,
+        "pii_detection": False,
+        "pii": {"behavior": "NONE"},
+        "valid_topics": ["gardening"],
+    }

@@ -38,6 +38,7 @@ class World:
     def __init__(self) -> None:
         self.view = View()
         self.now_ms = T0
+        self.judges: dict[str, bool] = {}  # which are configured: `guard`, `topics`
         self.ids = (f"{n:032x}" for n in itertools.count(1))
         self.keep("principal/" + ADMIN, Principal(id="1", name=ADMIN, display_name="Root", admin=True))
         self.keep("principal/" + OWNER, Principal(id="2", name=OWNER, display_name="Taka"))
@@ -61,6 +62,7 @@ class World:
             target=target,
         )
         facts = Facts(now_ms=self.now_ms, mint=lambda: next(self.ids), account_id="acc", workspace_id="1")
+        facts = msgspec.structs.replace(facts, **self.judges)
         return decide(command, self.view, facts)
 
     def do(self, action: str, body: Any = None, target: str = "", by: str = OWNER, kind: Kind = "user") -> Any:

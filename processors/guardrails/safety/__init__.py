@@ -1,0 +1,1 @@
+"""Safety: what a guard model is asked, and how strictly its answer is read."""

@@ -1,0 +1,72 @@
+"""A conversation cut to what a guard can read: its last turn in full, in overlapping windows, with recent history.
+
+Nothing of the last turn is ever left out. Sizes are for a context of 8,000 tokens in the densest scripts.
+"""
+
+import re
+from itertools import groupby
+
+import msgspec
+
+from processors.payload.turns import Conversation, Turn
+
+WINDOW = 4_000  # characters of the last turn
+OVERLAP = 200
+HISTORY = 2_000  # characters before the last turn
+MOST = 64  # windows
+LIMIT = (WINDOW - OVERLAP) * MOST
+
+_CONTROL = re.compile(
+    r"<\|[^|<>]{0,64}\|>|</?(?:start_of_turn|end_of_turn|bos|eos|s)>|\[/?INST\]|<(?:BEGIN|END) [A-Z ]{1,40}>"
+)
+
+
+def cut(conversation: Conversation) -> tuple[Conversation, ...]:
+    """The windows to be judged, each ending with a piece of the last turn; none without text.
+
+    Roles alternate and begin with the user, as guards' templates want it.
+    """
+    turns = _tidy(conversation)
+    if not turns:
+        return ()
+    *history, last = turns
+    before = _recent(tuple(history))
+    if (before or (last,))[0].role != "user":
+        before = (Turn(role="user", text=""), *before)
+    return tuple((*before, Turn(role=last.role, text=piece)) for piece in pieces(last.text))
+
+
+def by_user(conversation: Conversation) -> Conversation:
+    """The conversation with its end spoken by the user: a caller who writes the answer's beginning is judged by it."""
+    last = len(conversation)
+    while last and conversation[last - 1].role != "user":
+        last -= 1
+    return (*conversation[:last], *(msgspec.structs.replace(t, role="user") for t in conversation[last:]))
+
+
+def pieces(text: str) -> list[str]:
+    """The text in windows that overlap.
+
+    >>> [len(piece) for piece in pieces("x" * 8_000)]
+    [4000, 4000, 400]
+    """
+    starts = range(0, max(1, len(text) - OVERLAP), WINDOW - OVERLAP)
+    return [text[start : start + WINDOW] for start in starts]
+
+
+def _tidy(conversation: Conversation) -> Conversation:
+    # A space in place of a control string: without it, what stood around one could become another.
+    clean = ((turn.role, _CONTROL.sub(" ", turn.text).strip()) for turn in conversation)
+    told = groupby(((role, text) for role, text in clean if text), key=lambda turn: turn[0])
+    return tuple(Turn(role=role, text="\n\n".join(text for _, text in turns)) for role, turns in told)
+
+
+def _recent(history: Conversation) -> Conversation:
+    kept: list[Turn] = []
+    left = HISTORY
+    for turn in reversed(history):
+        if left <= 0:
+            break
+        kept.append(msgspec.structs.replace(turn, text=turn.text[-left:]))
+        left -= len(turn.text)
+    return tuple(reversed(kept))
