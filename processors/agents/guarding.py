@@ -59,11 +59,13 @@ def _unguarded(endpoint: Endpoint) -> bool:
 
 
 def batch_refusal(endpoint: Endpoint, body: Body) -> Refusal | None:
-    """With guardrails on, a request asks for at most sixteen answers (seed 002)."""
-    if texts.batch_size(endpoint.task, body) <= GUARDED_BATCH:
-        return None
+    """With guardrails on, a request asks for at most sixteen answers (seed 002), and in words, not in tokens."""
     field = {"llm/v1/chat": "n", "llm/v1/completions": "prompt"}.get(endpoint.task, "input")
-    return refusals.bad_request(f"{field}: at most {GUARDED_BATCH} per request when guardrails are enabled")
+    if texts.batch_size(endpoint.task, body) > GUARDED_BATCH:
+        return refusals.bad_request(f"{field}: at most {GUARDED_BATCH} per request when guardrails are enabled")
+    if texts.has_tokens(endpoint.task, body):
+        return refusals.bad_request(f"{field}: tokens cannot be checked, send text when guardrails are enabled")
+    return None
 
 
 def note(case: Case, verdict: Verdict, side: Side) -> None:

@@ -124,6 +124,12 @@ def batch_size(task: str, body: Body) -> int:
     return len(value) if isinstance(value, list) else 1
 
 
+def has_tokens(task: str, body: Body) -> bool:
+    """Whether a prompt or input is given as token numbers, in which no guardrail can read."""
+    value = body.get("prompt" if task == "llm/v1/completions" else "input") if task != "llm/v1/chat" else None
+    return isinstance(value, list) and not all(isinstance(one, str) for one in value)
+
+
 REQUIRED = {"llm/v1/chat": "messages", "llm/v1/completions": "prompt", "llm/v1/embeddings": "input"}
 
 

@@ -153,3 +153,10 @@ def test_extra_params_of_another_shape_are_dropped(extra: Any) -> None:
 def test_bytes_that_are_no_object_are_a_decode_error_whatever_is_wrong(body: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         texts.decoded(body)
+
+
+def test_token_numbers_are_told_from_text() -> None:
+    assert texts.has_tokens("llm/v1/completions", {"prompt": [1, 2]})
+    assert texts.has_tokens("llm/v1/embeddings", {"input": [[1, 2], [3]]})
+    assert not texts.has_tokens("llm/v1/embeddings", {"input": ["a", "b"]})
+    assert not texts.has_tokens("llm/v1/chat", {"messages": [], "input": [1]})
