@@ -1,4 +1,4 @@
-"""Kafka's producers against the real stack: docs/kafka.md's own example, refusals, poison, limits, a restart."""
+"""Kafka's producers against the real stack: the README's own example, refusals, poison, limits, a restart."""
 
 import asyncio
 import json
@@ -19,7 +19,8 @@ from tests.support.compatibility import speaks
 from tests.support.provider import Reply, ScriptedProvider
 from tests.support.services import REPOSITORY, Services, until
 
-EXAMPLE = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "kafka.md").read_text(), re.DOTALL)
+CELLS = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+EXAMPLE = [cell for cell in CELLS if "aiokafka" in cell]
 ANSWERS = "my-team.answers"
 DEAD = topics.DEAD_LETTERS.name
 CHAT: Any = [{"role": "user", "content": "hello"}]
@@ -107,7 +108,7 @@ def letters(gateway: Services) -> Mapping[bytes | None, str]:
 
 
 @speaks("kafka", "gateway.submissions (Kafka)")
-def test_the_example_of_the_documentation_works(
+def test_the_example_of_the_readme_works(
     gateway: Services, answers: str, provider: ScriptedProvider, tmp_path: Path
 ) -> None:
     gateway.endpoint("kafka-doc", provider.url, "kafka-doc-model")
