@@ -6,7 +6,7 @@ import java.io.Serializable;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * What all rows of one {@code ai_query} in a query have in common.
+ * What all rows of one {@code ai_query} in a query have in common. Public, because generated code holds it.
  *
  * @param task as the gateway names it, {@code llm/v1/chat} and its kin; says where a text goes in the body
  * @param wholeBody the request is the body as a JSON object, not a text
@@ -17,7 +17,7 @@ import org.apache.spark.unsafe.types.UTF8String;
  * @param inFlight calls a task has open at most
  * @param deadlineSeconds for one call with all its tries and waits
  */
-record Call(
+public record Call(
     String endpoint,
     String task,
     boolean wholeBody,
@@ -30,7 +30,7 @@ record Call(
     implements Serializable {
 
   /** TEXT: the answer. The others: a JSON object {@code {"result", "errorMessage"}}, its result quoted or taken as JSON. */
-  enum Shape {
+  public enum Shape {
     TEXT,
     QUOTED,
     PARSED

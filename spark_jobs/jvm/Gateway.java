@@ -3,11 +3,13 @@ package headgate;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.HttpTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.time.Duration;
@@ -34,7 +36,7 @@ final class Gateway {
 
   private static final Duration CONNECT = Duration.ofSeconds(5);
   private static final Duration LOOK_UP = Duration.ofSeconds(5);
-  private static final int LONGEST_DOUBLING = 5; // 16 seconds
+  private static final int DOUBLINGS = 5; // to 16 seconds
   private static final ConcurrentHashMap<String, String> TASKS = new ConcurrentHashMap<>();
   private static final Executor THREADS = Executors.newFixedThreadPool(4, Gateway::thread);
   private static final HttpClient CLIENT =
@@ -93,7 +95,8 @@ final class Gateway {
   /**
    * Ask the endpoint, without waiting for it; fails with {@link Failed}.
    *
-   * <p>429 and 503 are tried again while the deadline allows, other statuses from 300 on are not.
+   * <p>429 and 503 are tried again while the deadline allows, other statuses from 300 on are not. A connection that ends
+   * without an answer is replaced once: the gateway closes idle ones, and may do so just when one is used again.
    */
   static CompletableFuture<JsonNode> invoke(String endpoint, String body, int deadlineSeconds) {
     long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(deadlineSeconds);
@@ -109,6 +112,8 @@ final class Gateway {
 
   private static CompletableFuture<JsonNode> attempt(String endpoint, String body, long end, int attempt) {
     return send(endpoint, body, end)
+        .exceptionallyCompose(
+            error -> ended(error) ? send(endpoint, body, end) : CompletableFuture.failedFuture(error))
         .thenCompose(
             answer -> {
               if (answer.statusCode() < 300) {
@@ -140,6 +145,11 @@ final class Gateway {
     }
   }
 
+  private static boolean ended(Throwable error) {
+    Throwable cause = error instanceof CompletionException ? error.getCause() : error;
+    return cause instanceof IOException && !(cause instanceof HttpTimeoutException || cause instanceof ConnectException);
+  }
+
   private static JsonNode read(String endpoint, String body) {
     try {
       return JSON.readTree(body);
@@ -154,7 +164,7 @@ final class Gateway {
    */
   private static long pause(HttpResponse<String> answer, int attempt) {
     long asked = answer.headers().firstValue("retry-after").map(Gateway::seconds).orElse(0L) * 1000;
-    long pause = Math.max(asked, 500L << Math.min(attempt - 1, LONGEST_DOUBLING));
+    long pause = Math.max(asked, 500L << Math.min(attempt - 1, DOUBLINGS));
     return pause + ThreadLocalRandom.current().nextLong(250 + pause / 4);
   }
 

@@ -22,14 +22,23 @@ final class LimitFirst extends Rule<LogicalPlan> {
     @Override
     public boolean isDefinedAt(LogicalPlan plan) {
       return (plan instanceof GlobalLimit || plan instanceof LocalLimit || plan instanceof Offset)
-          && ((UnaryNode) plan).child() instanceof Project project
-          && Calls.in(CollectionConverters.asJava(project.expressions()));
+          && asks(((UnaryNode) plan).child());
     }
 
     @Override
     public LogicalPlan apply(LogicalPlan plan) {
-      Project project = (Project) ((UnaryNode) plan).child();
-      return new Project(project.projectList(), limited(plan, project.child()));
+      return below(plan, (Project) ((UnaryNode) plan).child());
+    }
+
+    private static boolean asks(LogicalPlan plan) {
+      return plan instanceof Project project
+          && (Calls.in(CollectionConverters.asJava(project.expressions())) || asks(project.child()));
+    }
+
+    /** Below every list down to the last with a call in it; Spark lifts limits over lists without calls. */
+    private static LogicalPlan below(LogicalPlan limit, Project project) {
+      LogicalPlan child = project.child();
+      return new Project(project.projectList(), asks(child) ? below(limit, (Project) child) : limited(limit, child));
     }
 
     private static LogicalPlan limited(LogicalPlan plan, LogicalPlan child) {

@@ -2,10 +2,13 @@
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import Any
+
+from pyspark.sql import SparkSession
 
 TOGETHER = 50
 TASKS = {"vectors": "llm/v1/embeddings", "completions": "llm/v1/completions"}
@@ -26,7 +29,7 @@ class Gateway(ThreadingHTTPServer):
     def answer(self, endpoint: str, body: dict[str, Any]) -> tuple[int, Any]:
         """Status and body of the answer to one call."""
         times = sum(name == endpoint for name, _, _ in list(self.asked))
-        if endpoint == "crowd":
+        if endpoint == "crowd":  # nobody is answered before enough are there
             self.crowd.wait()
         if endpoint == "vectors":
             return 200, {"data": [{"embedding": [0.5, -1.0]}]}
@@ -44,6 +47,7 @@ class Handler(BaseHTTPRequestHandler):
     """One request."""
 
     server: Gateway
+    protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         """The endpoint's description, as far as `ai_query` looks at it."""
@@ -69,3 +73,13 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+
+@contextmanager
+def setting(people: SparkSession, name: str, to: str) -> Iterator[None]:
+    """One of `ai_query`'s settings, for a while."""
+    people.sql(f"SET spark.headgate.aiQuery.{name}={to}")
+    try:
+        yield
+    finally:
+        people.conf.unset(f"spark.headgate.aiQuery.{name}")

@@ -1,29 +1,19 @@
 """`ai_query`: what is asked, what comes back, what is refused before anything is asked."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from tests.spark_jobs.gateway import Gateway
+from tests.spark_jobs.gateway import Gateway, setting
 
 
 def value(people: SparkSession, call: str) -> Any:
     """The value of one call."""
     [row] = people.sql(f"SELECT ai_query({call}) AS answer").collect()
     return row["answer"].asDict(recursive=True) if hasattr(row["answer"], "asDict") else row["answer"]
-
-
-@contextmanager
-def setting(people: SparkSession, name: str, to: str) -> Iterator[None]:
-    """One of `ai_query`'s settings, for a while."""
-    people.sql(f"SET spark.headgate.aiQuery.{name}={to}")
-    yield
-    people.conf.unset(f"spark.headgate.aiQuery.{name}")
 
 
 def last(gateway: Gateway) -> dict[str, Any]:
@@ -44,7 +34,10 @@ def last(gateway: Gateway) -> dict[str, Any]:
         ("'vectors', 'hi', 'STRING'", "[0.5,-1.0]"),
         ("'structured', 'x', returnType => 'STRUCT<name: STRING, n: INT>'", {"name": "Ann", "n": 3}),
         ("'ep', '5', returnType => 'INT'", None),
-        ("'structured', 'x', responseFormat => 'STRUCT<person: STRUCT<name: STRING, n: INT>>'", {"name": "Ann", "n": 3}),
+        (
+            "'structured', 'x', responseFormat => 'STRUCT<person: STRUCT<name: STRING, n: INT>>'",
+            {"name": "Ann", "n": 3},
+        ),
         ("'structured', 'x', responseFormat => 'STRUCT<name: STRING>'", {"name": "Ann"}),
         (
             "'structured', 'x', failOnError => false, responseFormat => 'struct<person: struct<n: int>>'",
