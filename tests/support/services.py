@@ -140,17 +140,27 @@ class Services(Client):
 
     def __enter__(self) -> Self:
         subprocess.run([sys.executable, "-m", "processors.provision"], env=self.environ, cwd=REPOSITORY, check=True)
+        try:
+            self._start_all()
+        except BaseException:  # whoever fails to enter is never asked to leave
+            self._stop_all()
+            raise
+        return self
+
+    def _start_all(self) -> None:
         self.ingress = self.start("ingress", "ingress.app")
         for _ in range(self._workers):
             self.add_worker(ready=False)
         for service in self._services:
             service.wait_ready()
         until(lambda: self.call("GET", "/api/2.0/preview/scim/v2/Me").status_code == 200, READY_S, "the first admin")
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stop_all()
+
+    def _stop_all(self) -> None:
         self.session.close()
         for service in reversed(self._services):
             if service.process.poll() is None:
