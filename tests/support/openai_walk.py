@@ -5,13 +5,14 @@ Runs in a process of its own, because one process holds one version of the packa
 
 import json
 import os
+from typing import Any
 
 import openai
 
 client = openai.OpenAI(
     base_url=f"{os.environ['DATABRICKS_HOST']}/serving-endpoints", api_key=os.environ["DATABRICKS_TOKEN"], max_retries=0
 )
-HELLO = [{"role": "user", "content": "hello"}]
+HELLO: Any = [{"role": "user", "content": "hello"}]
 
 
 def told(endpoint: str, content: str) -> str:
