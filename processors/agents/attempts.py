@@ -26,7 +26,7 @@ class Caller(NamedTuple):
 
     transport: Calls
     providers: Mapping[str, Wire]
-    secret: Secret
+    secret: Callable[[str], Secret]  # of what a served entity's creator may read
     check: Check
     streaming: Streaming
     now: Callable[[], float]
@@ -86,7 +86,7 @@ def _http_call(case: Case, entity: ServedEntity, body: Body, caller: Caller) -> 
         return refusals.not_supported(f"provider: `{model.provider}` cannot be called yet")
     if case.request.stream and wire.streams_usage:
         body = {**body, "stream_options": {**_options(body), "include_usage": True}}
-    return wire.call(model, body, caller.secret)
+    return wire.call(model, body, caller.secret(entity.creator))
 
 
 async def _try(case: Case, entity: ServedEntity, http: HttpCall, body: Body, caller: Caller) -> Tried:

@@ -276,7 +276,7 @@ class World:
             view_reached=self.view_reached,
             gate=self.gate,
             windows=self.windows,
-            caller=Caller(self.provider, PROVIDERS, self.secret, self.check, streaming, self.seconds),
+            caller=Caller(self.provider, PROVIDERS, lambda creator: self.secret, self.check, streaming, self.seconds),
             settling=self.settling(),
             publish=self.publish,
             bury=self.bury,

@@ -5,12 +5,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from contract import codec
 from contract.refusals import Refusal
-from contract.state import Secret, View
+from contract.state import Secret, SecretScope, View
 from processors.providers.secrets import SEALED, lookup
 from processors.sealing import Opener
 
 KEY, OTHER = bytes(32), bytes(31) + b"x"
 VALUE = "sk-very-secret"
+ANN = "ann@example.com"
 
 
 def sealed(value: str, key: bytes = KEY) -> str:
@@ -25,28 +26,36 @@ def opener() -> Opener:
 def view(key: bytes = KEY) -> View:
     stored = Secret(scope="team", key="openai", sealed=sealed(VALUE, key), updated_at_ms=0)
     found = View()
+    scope = SecretScope(name="team", manager="ann@example.com", created_at_ms=0, acls={"bob@example.com": "READ"})
+    found.fold("scope/team", codec.encode(scope), 0)
     found.fold("secret/team/openai", codec.encode(stored), 0)
     return found
 
 
 def refused(said: str, key: bytes = KEY) -> Refusal:
-    refusal = lookup(view(key), opener().unseal)(said)
+    refusal = lookup(view(key), opener().unseal)(ANN)(said)
     assert isinstance(refusal, Refusal)
     assert VALUE not in repr(refusal)
     return refusal
 
 
 def test_a_reference_is_opened() -> None:
-    assert lookup(view(), opener().unseal)("{{secrets/team/openai}}") == VALUE
+    assert lookup(view(), opener().unseal)(ANN)("{{secrets/team/openai}}") == VALUE
+
+
+@pytest.mark.parametrize(("creator", "gets"), [(ANN, True), ("bob@example.com", True), ("eve@example.com", False)])
+def test_a_creator_gets_the_secrets_they_may_read(creator: str, gets: bool) -> None:
+    said = lookup(view(), opener().unseal)(creator)("{{secrets/team/openai}}")
+    assert said == VALUE if gets else isinstance(said, Refusal) and said.name == "unreadable_secret"
 
 
 def test_a_sealed_value_is_opened() -> None:
-    assert lookup(View(), opener().unseal)(SEALED + sealed(VALUE)) == VALUE
+    assert lookup(View(), opener().unseal)(ANN)(SEALED + sealed(VALUE)) == VALUE
 
 
 def test_a_secret_is_looked_up_as_it_is_now() -> None:
     found = view()
-    secret = lookup(found, opener().unseal)
+    secret = lookup(found, opener().unseal)(ANN)
     found.fold("secret/team/openai", None, 1)
     assert isinstance(secret("{{secrets/team/openai}}"), Refusal)
 
