@@ -1,6 +1,6 @@
 """docs/compatibility.md says what the tests of the clients say, and nothing failed when it was made."""
 
-from tests.stack import test_clients, test_submissions
+from tests.stack import test_clients, test_identity, test_submissions
 from tests.support import compatibility
 from tests.support.compatibility import CLIENTS, page, results, written
 
@@ -13,7 +13,8 @@ REPORT = b"""<testsuites><testsuite>
 
 
 def test_the_page_has_exactly_what_the_tests_speak_and_all_of_it_passed() -> None:
-    tests = [*vars(test_clients).values(), *vars(test_submissions).values()]
+    modules = (test_clients, test_identity, test_submissions)
+    tests = [test for module in modules for test in vars(module).values()]
     spoken = {pair for test in tests for pair in getattr(test, "spoken", ())}
     found = written(compatibility.PAGE.read_text())
     assert found.keys() == spoken, f"docs/compatibility.md is stale: run {compatibility.COMMAND}"
