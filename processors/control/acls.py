@@ -6,9 +6,8 @@ from contract import codec, refusals, state
 from contract.records import Command
 from contract.refusals import Refusal
 from contract.state import ScopeLevel, SecretScope, View
-from processors.control import base
 from processors.control.base import Decision, Facts
-from processors.control.secrets import no_access
+from processors.control.secrets import asked_within
 
 SUBJECTS = 1000  # of one scope: its record is read with every change
 
@@ -37,12 +36,9 @@ def subject(principal: str, view: View) -> str | None:
 
 def put(command: Command, view: View, facts: Facts) -> Decision | Refusal:
     """Body: `AclAsked`. Grants the level in the place of the one before. Answers `{}`."""
-    asked = base.asked(AclAsked, command)
+    asked = asked_within(AclAsked, "MANAGE", command, view)
     if isinstance(asked, Refusal):
         return asked
-    refusal = no_access(asked.scope, "MANAGE", command, view)
-    if refusal is not None:
-        return refusal
     whose = subject(asked.principal, view)
     if whose is None:
         return refusals.unknown_resource(f"Principal '{asked.principal}'")
@@ -55,12 +51,9 @@ def put(command: Command, view: View, facts: Facts) -> Decision | Refusal:
 
 def delete(command: Command, view: View, facts: Facts) -> Decision | Refusal:
     """Body: `AclNamed`. Answers `{}`; 404 when the principal holds nothing."""
-    asked = base.asked(AclNamed, command)
+    asked = asked_within(AclNamed, "MANAGE", command, view)
     if isinstance(asked, Refusal):
         return asked
-    refusal = no_access(asked.scope, "MANAGE", command, view)
-    if refusal is not None:
-        return refusal
     scope = view.scopes[asked.scope]
     whose = subject(asked.principal, view)
     if whose not in scope.grants:

@@ -1,7 +1,7 @@
 """Secret scopes and secrets. Values arrive sealed by the ingress and stay so."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Protocol, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -63,34 +63,46 @@ def create_scope(command: Command, view: View, facts: Facts) -> Decision | Refus
     return Decision(changes=((state.key("scope", scope.name), codec.encode(scope)),))
 
 
-def no_access(scope: str, needed: ScopeLevel, command: Command, view: View) -> Refusal | None:
-    """404 without the scope, 403 when the requester holds less than `needed` on it."""
-    known = view.scopes.get(scope)
+class InScope(Protocol):
+    """A body that names the scope it is about."""
+
+    @property
+    def scope(self) -> str:
+        """The scope's name."""
+        ...
+
+
+T = TypeVar("T", bound=InScope)
+
+
+def asked_within(kind: type[T], needed: ScopeLevel, command: Command, view: View) -> T | Refusal:
+    """The command's body; 404 without its scope, 403 when the requester holds less than `needed` on it."""
+    asked = base.asked(kind, command)
+    if isinstance(asked, Refusal):
+        return asked
+    known = view.scopes.get(asked.scope)
     if known is None:
-        return refusals.unknown_resource(f"Scope {scope}")
+        return refusals.unknown_resource(f"Scope {asked.scope}")
     if view.scope_level(known, command.requester.name) >= SCOPE_LEVELS[needed]:
-        return None
-    return refusals.forbidden(f"User does not have {needed} permission on scope {scope}.")
+        return asked
+    return refusals.forbidden(f"User does not have {needed} permission on scope {asked.scope}.")
 
 
 def delete_scope(command: Command, view: View, facts: Facts) -> Decision | Refusal:
     """Body: `ScopeNamed`. The scope goes with all its secrets. Answers `{}`."""
-    asked = base.asked(ScopeNamed, command)
+    asked = asked_within(ScopeNamed, "MANAGE", command, view)
     if isinstance(asked, Refusal):
         return asked
-    refusal = no_access(asked.scope, "MANAGE", command, view)
-    if refusal is not None:
-        return refusal
     inside = [state.key("secret", *at) for at in view.secrets if at[0] == asked.scope]
     return Decision(changes=tuple((key, None) for key in (*inside, state.key("scope", asked.scope))))
 
 
 def put(command: Command, view: View, facts: Facts) -> Decision | Refusal:
     """Body: `SecretAsked`. Makes or replaces a secret. Answers `{}`."""
-    asked = base.asked(SecretAsked, command)
+    asked = asked_within(SecretAsked, "WRITE", command, view)
     if isinstance(asked, Refusal):
         return asked
-    refusal = no_access(asked.scope, "WRITE", command, view) or _no_room(asked, view)
+    refusal = _no_room(asked, view)
     if refusal is not None:
         return refusal
     secret = Secret(scope=asked.scope, key=asked.key, sealed=asked.sealed, updated_at_ms=facts.now_ms)
@@ -108,12 +120,9 @@ def _no_room(asked: SecretAsked, view: View) -> Refusal | None:
 
 def delete(command: Command, view: View, facts: Facts) -> Decision | Refusal:
     """Body: `SecretNamed`. Answers `{}`."""
-    asked = base.asked(SecretNamed, command)
+    asked = asked_within(SecretNamed, "WRITE", command, view)
     if isinstance(asked, Refusal):
         return asked
-    refusal = no_access(asked.scope, "WRITE", command, view)
-    if refusal is not None:
-        return refusal
     if (asked.scope, asked.key) not in view.secrets:
         return refusals.unknown_resource(f"Secret with scope: {asked.scope} and key: {asked.key}")
     return Decision(changes=((state.key("secret", asked.scope, asked.key), None),))
