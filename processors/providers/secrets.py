@@ -23,8 +23,9 @@ def lookup(view: View, unseal: Callable[[str], str | None]) -> Callable[[str], S
         def secret(said: str) -> str | Refusal:
             if said.startswith(SEALED):
                 opened = unseal(said.removeprefix(SEALED))
-                damaged = refusals.bad_request("The stored key cannot be opened with this master key.")
-                return damaged if opened is None else opened
+                if opened is None:
+                    return refusals.bad_request("The stored key cannot be opened with this master key.")
+                return opened
             found = REFERENCE.match(said)
             if found is None:
                 text = "A key must be a {{secrets/scope/key}} reference."
@@ -40,7 +41,9 @@ def lookup(view: View, unseal: Callable[[str], str | None]) -> Callable[[str], S
             text = f"The endpoint's creator does not have READ permission on scope {scope}."
             return refusals.bad_request(text, name="unreadable_secret")
         opened = None if stored is None else unseal(stored.sealed)
-        text = f"Secret does not exist with scope: {scope} and key: {key}"
-        return refusals.bad_request(text, name="missing_secret") if opened is None else opened
+        if opened is None:
+            text = f"Secret does not exist with scope: {scope} and key: {key}"
+            return refusals.bad_request(text, name="missing_secret")
+        return opened
 
     return of
