@@ -22,10 +22,7 @@ def lookup(view: View, unseal: Callable[[str], str | None]) -> Callable[[str], S
     def of(creator: str) -> Secret:
         def secret(said: str) -> str | Refusal:
             if said.startswith(SEALED):
-                opened = unseal(said.removeprefix(SEALED))
-                if opened is None:
-                    return refusals.bad_request("The stored key cannot be opened with this master key.")
-                return opened
+                return _opened(unseal(said.removeprefix(SEALED)))
             found = REFERENCE.match(said)
             if found is None:
                 text = "A key must be a {{secrets/scope/key}} reference."
@@ -47,3 +44,9 @@ def lookup(view: View, unseal: Callable[[str], str | None]) -> Callable[[str], S
         return opened
 
     return of
+
+
+def _opened(secret: str | None) -> str | Refusal:
+    if secret is None:
+        return refusals.bad_request("The stored key cannot be opened with this master key.")
+    return secret
