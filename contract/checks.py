@@ -16,8 +16,6 @@ from contract.endpoint import (
     ConfigAsked,
     EndpointAsked,
     ExternalModel,
-    GuardrailAsked,
-    GuardrailsAsked,
     InferenceTable,
     InferenceTableAsked,
     LimitKey,
@@ -29,6 +27,7 @@ from contract.endpoint import (
     check_name,
     default_entity_name,
 )
+from contract.guardrails import GuardrailAsked, GuardrailsAsked
 from contract.refusals import Refusal
 
 Problems = Iterator[Refusal]
@@ -186,6 +185,7 @@ def _gateway_problems(asked: AiGatewayAsked, name: str, before: AiGateway | None
         for side, guardrail in (("input", asked.guardrails.input), ("output", asked.guardrails.output)):
             if guardrail is not None:
                 yield from _guardrail_problems(guardrail, f"{at}guardrails.{side}")
+                yield from _extension_problems(guardrail, side, f"{at}guardrails.{side}.extensions")
 
 
 def _limit_problems(asked: Sequence[RateLimitAsked], at: str) -> Problems:
@@ -261,3 +261,16 @@ def _guardrail_problems(asked: GuardrailAsked, at: str) -> Problems:
     for index, keyword in enumerate(asked.invalid_keywords or ()):
         if not fold(keyword):
             yield refusals.invalid(f"{at}.invalid_keywords[{index}]: must not be empty")
+
+
+def _extension_problems(asked: GuardrailAsked, side: str, at: str) -> Problems:
+    wanted, behavior = asked.extensions, asked.pii.behavior if asked.pii is not None else "NONE"
+    if wanted is None:
+        return
+    for field in ("prompt_injection", "reversible"):
+        if side == "output" and getattr(wanted, field):
+            yield refusals.invalid(f"{at}.{field}: is for input alone")
+    if wanted.pii_categories and behavior == "NONE":
+        yield refusals.invalid(f"{at}.pii_categories: needs pii.behavior BLOCK or MASK")
+    if wanted.reversible and behavior != "MASK":
+        yield refusals.invalid(f"{at}.reversible: needs pii.behavior MASK")

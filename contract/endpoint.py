@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from contract import limits, refusals
+from contract.guardrails import Guardrails, GuardrailsAsked
 from contract.refusals import Refusal
 
 T = TypeVar("T")
@@ -27,7 +28,6 @@ Provider = Literal[
     "palm",
     "custom",
 ]
-PiiBehavior = Literal["NONE", "BLOCK", "MASK"]
 LimitKey = Literal["endpoint", "user", "user_group", "service_principal"]
 ProviderConfig = dict[str, str | dict[str, str]]
 Percent = Annotated[int, Meta(ge=0, le=100)]
@@ -112,28 +112,6 @@ class RateLimitAsked(msgspec.Struct, frozen=True, kw_only=True):
     principal: str | None = None
 
 
-class PiiAsked(msgspec.Struct, frozen=True, kw_only=True):
-    """PII behaviour as asked for."""
-
-    behavior: PiiBehavior = "NONE"
-
-
-class GuardrailAsked(msgspec.Struct, frozen=True, kw_only=True):
-    """One side's guardrails as asked for; the legacy `pii_detection` is ignored (api-contract 2.1)."""
-
-    safety: bool | None = None
-    pii: PiiAsked | None = None
-    invalid_keywords: tuple[str, ...] | None = None
-    valid_topics: tuple[str, ...] | None = None
-
-
-class GuardrailsAsked(msgspec.Struct, frozen=True, kw_only=True):
-    """Guardrails as asked for."""
-
-    input: GuardrailAsked | None = None
-    output: GuardrailAsked | None = None
-
-
 class Enabled(msgspec.Struct, frozen=True, kw_only=True):
     """A switch: `usage_tracking_config`, `fallback_config`."""
 
@@ -215,29 +193,6 @@ class RateLimit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     key: LimitKey
     principal: str | None = None
     renewal_period: str
-
-
-class Pii(msgspec.Struct, frozen=True, kw_only=True):
-    """PII behaviour as kept."""
-
-    behavior: PiiBehavior
-
-
-class Guardrail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One side's guardrails as kept; `pii_detection` is the derived legacy flag."""
-
-    safety: bool
-    pii_detection: bool
-    pii: Pii
-    invalid_keywords: tuple[str, ...] | None = None
-    valid_topics: tuple[str, ...] | None = None
-
-
-class Guardrails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Guardrails as kept; a side that was not sent is absent."""
-
-    input: Guardrail | None = None
-    output: Guardrail | None = None
 
 
 class InferenceTable(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -105,7 +105,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What a guardrail saw: enough to triage, never the text."""
+    """What a guardrail saw: enough to triage, never the text.
+
+    `start`, `end`: characters of the side's text number `text_index`, in the order of the body.
+    `duration_ms`: what the check of that side took. `rules_version`: the version of the rules that found it.
+    """
 
     side: Literal["input", "output"]
     guardrail: str
@@ -115,6 +119,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     end: int = 0
     score: float = 0.0
     recogniser: str = ""
+    text_index: int = 0
+    duration_ms: float = 0.0
+    rules_version: str = ""
 
 
 class PayloadTable(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,8 @@
 from typing import Any, Literal, NamedTuple
 
 from contract import refusals
-from contract.endpoint import Endpoint, Guardrail
+from contract.endpoint import Endpoint
+from contract.guardrails import Guardrail
 from contract.limits import GUARDED_BATCH
 from contract.records import Finding
 from contract.refusals import Refusal
@@ -42,7 +43,13 @@ def rules_of(endpoint: Endpoint, side: Side) -> Rules:
     configured = _configured(endpoint, side)
     if configured is None:
         return NO_RULES
-    return Rules(pii=configured.pii.behavior, keywords=configured.invalid_keywords or ())
+    beyond = configured.beyond
+    return Rules(
+        pii=configured.pii.behavior,
+        keywords=configured.invalid_keywords or (),
+        categories=beyond.pii_categories,
+        whole_words=beyond.whole_words,
+    )
 
 
 def judged_by(endpoint: Endpoint, side: Side) -> Judged:

@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from contract.endpoint import (
     AiGateway,
     AiGatewayAsked,
-    Guardrail,
-    GuardrailAsked,
-    Guardrails,
     InferenceTable,
     InferenceTableAsked,
-    Pii,
     RateLimit,
     RateLimitAsked,
 )
+from contract.guardrails import NO_EXTENSIONS, Extensions, Guardrail, GuardrailAsked, Guardrails, Pii
 
 
 def kept(asked: AiGatewayAsked | None, name: str) -> AiGateway | None:
@@ -70,4 +69,14 @@ def _side(asked: GuardrailAsked | None) -> Guardrail | None:
         pii=Pii(behavior=behavior),
         invalid_keywords=asked.invalid_keywords,
         valid_topics=asked.valid_topics,
+        extensions=_extensions(asked),
     )
+
+
+def _extensions(asked: GuardrailAsked) -> Extensions | None:
+    wanted = (
+        Extensions()
+        if asked.extensions is None
+        else msgspec.convert(asked.extensions, Extensions, from_attributes=True)
+    )
+    return None if wanted == NO_EXTENSIONS else wanted

@@ -9,10 +9,16 @@ Outcome = Literal["passed", "blocked", "masked"]
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """The guardrails of one side (input or output) of one endpoint; hashable."""
+    """The guardrails of one side (input or output) of one endpoint; hashable.
+
+    `categories`: personal data looked for besides the five US categories, by Presidio's names.
+    `whole_words`: a keyword does not count inside a longer word.
+    """
 
     pii: Behavior = "NONE"
     keywords: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    whole_words: bool = False
 
     @property
     def idle(self) -> bool:

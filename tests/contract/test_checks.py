@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract import checks
+from contract import endpoint as configured
 from contract.endpoint import AiGateway, AiGatewayAsked, ConfigAsked, EndpointAsked, InferenceTable
 from contract.refusals import Refusal
 
@@ -325,3 +326,29 @@ def test_checking_never_raises_whatever_one_field_holds(path: list[Any], value: 
 def test_folding_takes_width_case_and_edges_away() -> None:
     fold: Callable[[str], str] = checks.fold
     assert fold(" ＳｕｐｅｒSecret\u3000") == "supersecret" == fold("SUPERSECRET")
+
+
+EXTENSIONS: dict[str, tuple[str, Body, str]] = {
+    "no such extension": ("input", {"extensions": {"tool_call": True}}, "unknown field `tool_call`"),
+    "no such category": ("input", {"extensions": {"pii_categories": ["SHOE_SIZE"]}}, "extensions.pii_categories[0]"),
+    "categories nobody looks for": ("output", {"extensions": {"pii_categories": ["IBAN_CODE"]}}, "pii_categories"),
+    "injection on output": ("output", {"extensions": {"prompt_injection": True}}, "output.extensions.prompt_injection"),
+    "nothing to put back": (
+        "input",
+        {"pii": {"behavior": "BLOCK"}, "extensions": {"reversible": True}},
+        "guardrails.input.extensions.reversible: needs pii.behavior MASK",
+    ),
+    "put back on output": (
+        "output",
+        {"pii": {"behavior": "MASK"}, "extensions": {"reversible": True}},
+        "output.extensions.reversible: is for input alone",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EXTENSIONS)
+def test_an_extension_that_cannot_hold_is_refused_by_name(case: str) -> None:
+    side, guardrail, words = EXTENSIONS[case]
+    asked = configured.asked(AiGatewayAsked, msgspec.json.encode({"guardrails": {side: guardrail}}))
+    refusal = asked if isinstance(asked, Refusal) else checks.gateway(asked, "chat")
+    assert refusal is not None and refusal.status == 400 and words in refusal.message

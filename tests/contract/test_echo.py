@@ -12,16 +12,14 @@ from contract.endpoint import (
     Enabled,
     Endpoint,
     ExternalModel,
-    Guardrail,
-    Guardrails,
     InferenceTable,
-    Pii,
     ProviderConfig,
     RateLimit,
     ServedEntity,
     Tag,
     TrafficRoute,
 )
+from contract.guardrails import Guardrail, Guardrails, Pii
 
 CREATOR = "takaaki.yayoi@databricks.com"
 KEY: ProviderConfig = {"openai_api_key": "{{secrets/demo-token-takaaki.yayoi/openai_api_key}}"}

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from contract.endpoint import AiGateway, Guardrail, Guardrails, Pii
+from contract.endpoint import AiGateway
+from contract.guardrails import Guardrail, Guardrails, Pii
 from processors.agents.judging import Judges
 from processors.guardrails.safety import windows
 from processors.guardrails.safety.base import Model

@@ -13,13 +13,11 @@ from contract.endpoint import (
     Enabled,
     Endpoint,
     ExternalModel,
-    Guardrail,
-    Guardrails,
     InferenceTable,
-    Pii,
     ServedEntity,
     TrafficRoute,
 )
+from contract.guardrails import Guardrail, Guardrails, Pii
 from contract.records import Reply, ReplyChunk, ReplyFinished, ReplyStarted, Requester, RequestLogged, RequestReceived
 from contract.state import View
 from contract.topics import LOG, REQUESTS, WINDOWS

@@ -42,3 +42,10 @@ def test_a_limit_is_kept_in_the_vendors_key_order() -> None:
     assert [list(limit.items()) for limit in filled(asked)["rate_limits"]] == [
         [("tokens", 5), ("key", "user"), ("principal", "a"), ("renewal_period", "minute")]
     ]
+
+
+def test_extensions_are_kept_as_far_as_they_are_on() -> None:
+    asked = {"pii": {"behavior": "MASK"}, "extensions": {"reversible": True, "observe": False}}
+    assert filled({"guardrails": {"input": asked}})["guardrails"]["input"]["extensions"] == {"reversible": True}
+    off = filled({"guardrails": {"output": {"extensions": {"observe": False}}}})["guardrails"]["output"]
+    assert "extensions" not in off

@@ -1,0 +1,92 @@
+"""Guardrails as asked for and as kept: the vendor's fields, and in `extensions` what the vendor does not have.
+
+Kept structs are echoed by encoding them: their field order is the vendor's key order.
+"""
+
+from typing import Literal
+
+import msgspec
+
+PiiBehavior = Literal["NONE", "BLOCK", "MASK"]
+Category = Literal["IBAN_CODE", "IP_ADDRESS"]  # Presidio's names
+
+
+class Extensions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One side's guardrails beyond the vendor's; without them all is as the vendor has it.
+
+    `pii_categories`: looked for besides the five US categories. `whole_words`: a keyword does not count inside a word.
+    `tool_calls`: arguments of tool calls and what tools said are guarded like other texts.
+    `prompt_injection`: asked of a model; input alone. `fail_open`: served without the verdict of a model that fails.
+    `reversible`: masked values are put back into the answer; input alone, behaviour MASK.
+    `observe`: findings are logged, and nothing is blocked or masked.
+    """
+
+    pii_categories: tuple[Category, ...] = ()
+    whole_words: bool = False
+    tool_calls: bool = False
+    prompt_injection: bool = False
+    fail_open: bool = False
+    reversible: bool = False
+    observe: bool = False
+
+
+NO_EXTENSIONS = Extensions()
+
+
+class ExtensionsAsked(Extensions, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag=False):
+    """Extensions as asked for: a misspelt guardrail is refused, for nobody would notice that it does not hold."""
+
+
+class PiiAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """PII behaviour as asked for."""
+
+    behavior: PiiBehavior = "NONE"
+
+
+class GuardrailAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """One side's guardrails as asked for; the legacy `pii_detection` is ignored (api-contract 2.1)."""
+
+    safety: bool | None = None
+    pii: PiiAsked | None = None
+    invalid_keywords: tuple[str, ...] | None = None
+    valid_topics: tuple[str, ...] | None = None
+    extensions: ExtensionsAsked | None = None
+
+
+class GuardrailsAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """Guardrails as asked for."""
+
+    input: GuardrailAsked | None = None
+    output: GuardrailAsked | None = None
+
+
+# ---- as kept and echoed ----
+
+
+class Pii(msgspec.Struct, frozen=True, kw_only=True):
+    """PII behaviour as kept."""
+
+    behavior: PiiBehavior
+
+
+class Guardrail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One side's guardrails as kept; `pii_detection` is the derived legacy flag."""
+
+    safety: bool
+    pii_detection: bool
+    pii: Pii
+    invalid_keywords: tuple[str, ...] | None = None
+    valid_topics: tuple[str, ...] | None = None
+    extensions: Extensions | None = None
+
+    @property
+    def beyond(self) -> Extensions:
+        """The extensions, all of them off where none is kept."""
+        return self.extensions or NO_EXTENSIONS
+
+
+class Guardrails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Guardrails as kept; a side that was not sent is absent."""
+
+    input: Guardrail | None = None
+    output: Guardrail | None = None
