@@ -186,6 +186,7 @@ class Submissions:
                 requester=requester,
                 received_at_ms=self._boot.now(),
                 body=body,
+                to_topic=True,
             )
         )
         if isinstance(query, Refusal):

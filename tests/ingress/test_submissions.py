@@ -15,7 +15,7 @@ from ingress.intake import Intake
 from ingress.ports import Boot
 from ingress.settings import Settings
 from ingress.submissions import Poison, Submission, Submissions, Ways, envelope
-from tests.ingress.world import ADMIN, ADMIN_TOKEN, BOOT_ID, CHAT, USER_TOKEN, World, finished, until
+from tests.ingress.world import ADMIN, ADMIN_TOKEN, BOOT_ID, CHAT, MASTER_KEY, USER_TOKEN, World, finished, until
 
 ENDPOINTS = "/api/2.0/serving-endpoints"
 BEARER = {"authorization": f"Bearer {ADMIN_TOKEN}".encode()}
@@ -68,7 +68,9 @@ class Desk:
         settings = world.settings
         self.submissions = Submissions(
             identity=Identity(world.state, boot.now),
-            intake=Intake(state=world.state, boot=boot, request_ms=settings.request_seconds * 1000),
+            intake=Intake(
+                state=world.state, boot=boot, request_ms=settings.request_seconds * 1000, master_key=MASTER_KEY
+            ),
             boot=boot,
             ways=Ways(waiters=world.waiters, publish=world.publish, cancel=world.cancelled.append, outbox=self.outbox),
             body_bytes=settings.body_bytes,

@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.records import Reply, ReplyChunk, ReplyFinished, ReplyStarted
+from ingress import sealing
 from ingress.waiting import Budget, Piece, Silence, Stream, Waiter, Waiters
 from tests.ingress.world import until
 
 NULL = msgspec.Raw(b"null")
+KEY = b"k" * 32
 
 
 def started(attempt: str = "a", request_id: str = "r") -> ReplyStarted:
@@ -29,7 +31,14 @@ def finished(seq: int = 0, attempt: str = "a", **more: object) -> ReplyFinished:
 
 def waiters(limit: int = 10, stream_bytes: int = 100) -> tuple[Waiters, list[str]]:
     cancelled: list[str] = []
-    return Waiters(boot_id="b", limit=limit, stream_bytes=stream_bytes, cancel=cancelled.append), cancelled
+    room = Waiters(
+        boot_id="b",
+        limit=limit,
+        stream_bytes=stream_bytes,
+        cancel=cancelled.append,
+        opened=lambda reply: sealing.reply_opened(reply, KEY),
+    )
+    return room, cancelled
 
 
 async def test_a_reply_wakes_who_waits_for_it_and_nobody_else() -> None:
