@@ -15,6 +15,8 @@ from processors.guardrails.base import Verdict
 from processors.guardrails.reversible import Placeholders, Restorer, Spelling, number
 from processors.payload import texts
 from processors.payload.merging import index_of
+from processors.providers.base import ProviderUnreachable
+from processors.providers.sse import LINE_BYTES
 
 Json = dict[str, Any]
 Path = tuple[str | int, ...]
@@ -51,12 +53,12 @@ class Restoring:
         return self._placeholders.in_json if field in self._json_fields else self._placeholders.in_text
 
     def answer(self, answer: bytes) -> bytes:
-        """A whole answer with the values in all its choices' texts."""
+        """A whole answer with the values in all its choices' texts; ProviderUnreachable when that is too large."""
         if not TRACE.search(answer):
             return answer
         body = texts.decoded(answer)
         choices = [self._choice(choice) for choice in texts.dicts(body, "choices")]
-        return texts.encoded({**body, "choices": choices}) if choices else answer
+        return bounded({**body, "choices": choices}) if choices else answer
 
     def _choice(self, choice: Json) -> Json:
         return {key: self._value(value, key) if key in SAID else value for key, value in choice.items()}
@@ -79,8 +81,12 @@ class Chunks:
         self._restoring = restoring
         self._restorers: dict[int, dict[Path, Restorer]] = {}
 
-    def chunk(self, chunk: Json) -> Json | None:
-        """The chunk as far as it may go; None when all it said is held back."""
+    def event(self, chunk: Json) -> bytes | None:
+        """The chunk as far as it may go; None when all it said is held back. ProviderUnreachable: it is too large."""
+        restored = self._chunk(chunk)
+        return None if restored is None else bounded(restored)
+
+    def _chunk(self, chunk: Json) -> Json | None:
         choices = [self._choice(choice) for choice in texts.dicts(chunk, "choices")]
         if not choices:
             return chunk
@@ -88,10 +94,10 @@ class Chunks:
             return {**chunk, "choices": choices}
         return None if any(map(says_something, texts.dicts(chunk, "choices"))) else chunk
 
-    def rest(self) -> list[Json]:
+    def rest(self) -> list[bytes]:
         """What is held back when the stream ends without finishing its choices, as chunks."""
         choices = [self._flushed({"index": index, "finish_reason": None}) for index in self._restorers]
-        return [{"choices": [choice]} for choice in choices if says_something(choice)]
+        return [texts.encoded({"choices": [choice]}) for choice in choices if says_something(choice)]
 
     def _choice(self, choice: Json) -> Json:
         restorers = self._restorers.setdefault(index_of(choice), {})
@@ -119,6 +125,14 @@ class Chunks:
             if restorer.held:
                 _append(choice, path, restorer.finish())
         return choice
+
+
+def bounded(body: Json) -> bytes:
+    """JSON no larger than what a provider itself may send: a short placeholder may stand for a long value."""
+    encoded = texts.encoded(body)
+    if len(encoded) > LINE_BYTES:
+        raise ProviderUnreachable("its answer is too large with the values in it")
+    return encoded
 
 
 def says_something(choice: Json) -> bool:

@@ -192,10 +192,9 @@ class Flow:
     def _emit(self, chunk: Json, data: bytes | None = None) -> None:
         self._merged.add(chunk)
         if self._restored is not None:
-            restored = self._restored.chunk(chunk)
-            if restored is None:
+            data = self._restored.event(chunk)
+            if data is None:
                 return
-            chunk, data = restored, None
         if not (self._hide_usage and chunk.get("usage") and not chunk.get("choices")):
             self._write((texts.encoded(chunk) if data is None else data).decode())
 
@@ -253,8 +252,8 @@ class Flow:
         stopped = await self._judged(final=True)
         if stopped is not None:
             return stopped
-        for chunk in () if self._restored is None else self._restored.rest():
-            self._write(texts.encoded(chunk).decode())
+        for rest in () if self._restored is None else self._restored.rest():
+            self._write(rest.decode())
         if self._case.relay is None:
             raise ProviderUnreachable("the stream ended before it began")
         found = self._merged.texts()
