@@ -1,6 +1,7 @@
 """Submissions: checked as over HTTP, on the topic before they are committed, and never silently gone."""
 
 import asyncio
+import base64
 import json
 import uuid
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from ingress.intake import Intake
 from ingress.ports import Boot
 from ingress.settings import Settings
 from ingress.submissions import Poison, Submission, Submissions, Ways, envelope
+from processors.sealing import Transit
 from tests.ingress.world import ADMIN, ADMIN_TOKEN, BOOT_ID, CHAT, MASTER_KEY, USER_TOKEN, World, finished, until
 
 ENDPOINTS = "/api/2.0/serving-endpoints"
@@ -128,6 +130,16 @@ async def test_the_bodys_own_client_request_id_goes_before_the_headers() -> None
     at = await desk()
     await at.submit({**BEARER, "client-request-id": b"header"}, b'{"model":"chat","client_request_id":"body"}')
     assert at.world.queries()[0].client_request_id == "body"
+
+
+async def test_where_values_are_put_back_a_submission_travels_sealed_and_its_answer_keeps_its_placeholders() -> None:
+    at = await desk()
+    side = {"pii": {"behavior": "MASK"}, "extensions": {"reversible": True}}
+    await at.world.call("PUT", f"{ENDPOINTS}/chat/ai-gateway", json={"guardrails": {"input": side}})
+    await at.submit(ASKED)
+    (record,) = at.world.queries()
+    assert (bytes(record.body), bool(record.sealed), record.to_topic) == (b"null", True, True)
+    assert Transit(base64.b64encode(MASTER_KEY).decode()).body(record) == BODY
 
 
 async def test_a_limited_endpoint_keeps_its_key() -> None:

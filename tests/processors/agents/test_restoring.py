@@ -12,6 +12,7 @@ from contract.records import HandedOver
 from contract.topics import HANDOVERS
 from ingress import sealing
 from processors.agents.handover import LOST_AFTER_MS, Handing, HandOvers
+from processors.agents.judging import Judges
 from processors.providers.base import HttpAnswer
 from tests.processors.agents.restoring_world import (
     ASKED,
@@ -25,10 +26,12 @@ from tests.processors.agents.restoring_world import (
     masking,
     nothing_in_clear,
     opened,
+    read,
     reversible,
     said,
     sealed,
 )
+from tests.processors.agents.test_judging import GUARD, Guard
 from tests.processors.agents.test_serve import limited
 from tests.processors.agents.world import (
     DONE,
@@ -40,6 +43,7 @@ from tests.processors.agents.world import (
     failing,
     good,
     request,
+    spoken,
 )
 
 
@@ -131,6 +135,29 @@ async def test_output_guardrails_read_the_answer_before_its_values_are_back() ->
     side = Guardrail(safety=False, pii_detection=True, pii=Pii(behavior="BLOCK"))
     world = await asked(World(endpoint(reversible(output=side))), ECHO)
     assert (opened(world.finish).status, content(world)) == (200, ASKED["messages"][0]["content"])
+
+
+def judged(stream: bool) -> tuple[World, Guard]:
+    """A world whose guard model judges both sides of an endpoint that masks reversibly."""
+    output = Guardrail(safety=True, pii_detection=False, pii=Pii(behavior="NONE"))
+    gateway = reversible(output=output)
+    assert gateway.guardrails and gateway.guardrails.input
+    side = msgspec.structs.replace(gateway.guardrails.input, safety=True)
+    sides = msgspec.structs.replace(gateway.guardrails, input=side)
+    world, guard = World(endpoint(msgspec.structs.replace(gateway, guardrails=sides))), Guard()
+    world.judges = Judges(guard, GUARD)
+    world.provider.steps = [(chunk(MASKED), chunk(last=True), DONE) if stream else ECHO]
+    return world, guard
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_judges_read_placeholders_on_both_sides(stream: bool) -> None:
+    world, guard = judged(stream)
+    await world.serve(sealed(ASKED | {"stream": stream}, stream=stream))
+    assert len(guard.calls) == 2
+    assert all(b"<PHONE_NUMBER_1>" in call.body and PHONE.encode() not in call.body for call in guard.calls)
+    said = spoken(read(world)) if stream else content(world)
+    assert (said, nothing_in_clear(world)) == (ASKED["messages"][0]["content"], True)
 
 
 async def test_completions_are_restored_and_embeddings_only_masked() -> None:
