@@ -22,6 +22,7 @@ from contract.state import View
 from ingress import sealing
 from ingress.bus import Bus, Replies, slot_of
 from ingress.commands import Commands
+from ingress.edge import Call
 from ingress.identity import Identity, token_hash
 from ingress.intake import Intake
 from ingress.ports import Boot
@@ -90,15 +91,18 @@ class FirstAdmin(msgspec.Struct, frozen=True, kw_only=True):
         wanted = {"name": self.name, "display_name": self.name.partition("@")[0], "hash": self.known_by}
         refusals = 0
         while not self.known_to(view):
-            answer = await commands.ask(
-                Requester(name=self.name, admin=True), "bootstrap.admin", wanted, seconds=FIRST_ADMIN_SECONDS
-            )
+            answer = await commands.ask(self._asking(), "bootstrap.admin", wanted, seconds=FIRST_ADMIN_SECONDS)
             refused = isinstance(answer, Refusal) or answer.status != 200
             if refused:
                 refusals += 1
                 level = logging.INFO if refusals <= PATIENT_TIMES else logging.WARNING
                 logs.event(LOG, level, "no first admin yet")
             await asyncio.sleep(RETRY_SECONDS if refused else POLL_SECONDS)
+
+    def _asking(self) -> Call:
+        """What stands for a call over HTTP: nobody is known yet who could make one."""
+        requester = Requester(name=self.name, admin=True)
+        return Call(request_id=str(uuid.uuid4()), requester=requester, path={}, query={}, body=b"")
 
 
 async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> None:

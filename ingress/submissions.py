@@ -199,7 +199,7 @@ class Submissions:
         if head.reply_topic is None or refusal.name == "malformed_json":
             await self._bury(submission, f"{refusal.name}: {refusal.message}")
         if head.reply_topic is not None:
-            body = msgspec.Raw(refusals.body(refusal))
+            body = msgspec.Raw(refusals.body(refusal, submission.request_id))
             value = answer(submission.request_id, head.client_request_id, refusal.status, body)
             await self._reply(submission, head, value)
 
@@ -239,7 +239,7 @@ class Submissions:
         else:
             self._ways.cancel(record.request_id)
             refusal = refusals.too_late()
-            status, body = refusal.status, msgspec.Raw(refusals.body(refusal))
+            status, body = refusal.status, msgspec.Raw(refusals.body(refusal, record.request_id))
         value = answer(record.request_id, record.client_request_id, status, body)
         await self._reply(submission, head, value)
 

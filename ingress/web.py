@@ -184,7 +184,7 @@ def _error_answers(app: FastAPI, edge: Edge) -> None:
 
     def respond(request: Request, refusal: Refusal) -> Response:
         request_id = request.scope.get(REQUEST_ID) or edge.begin(request.scope)
-        response = Response(wire.refused(refusal).body, status_code=refusal.status)
+        response = Response(wire.refused(refusal, request_id).body, status_code=refusal.status)
         response.raw_headers = edge.head(wire.JSON, request_id) + response.raw_headers
         return response
 

@@ -68,7 +68,7 @@ class Tokens:
     async def _minted(self, call: Call, action: str, body: TokenAsked) -> Answer | Refusal:
         value = f"dapi{self._mint()}"
         wanted = msgspec.structs.asdict(body) | {"token_id": self._mint(), "hash": token_hash(value)}
-        answer = await self._commands.ask(call.requester, action, wanted)
+        answer = await self._commands.ask(call, action, wanted)
         if isinstance(answer, Refusal) or answer.status != 200:
             return answer
         return wire.answered({"token_value": value} | msgspec.json.decode(answer.body))
@@ -83,7 +83,7 @@ class Tokens:
         body = wire.asked(TokenNamed, call.body)
         if isinstance(body, Refusal):
             return body
-        return await self._commands.ask(call.requester, "token.delete", body)
+        return await self._commands.ask(call, "token.delete", body)
 
 
 class TokenManagement:
@@ -124,7 +124,7 @@ class TokenManagement:
 
     async def delete(self, call: Call) -> Answer | Refusal:
         """Revoke a token, whoever's it is."""
-        return await self._commands.ask(call.requester, "token.revoke", {}, target=call.path["id"])
+        return await self._commands.ask(call, "token.revoke", {}, target=call.path["id"])
 
 
 class People:

@@ -63,7 +63,7 @@ class Permissions:
         if isinstance(body, Refusal):
             found = self._found(call)
             return found if isinstance(found, Refusal) else body
-        return await self._commands.ask(call.requester, action, body, target=call.path["id"])
+        return await self._commands.ask(call, action, body, target=call.path["id"])
 
     def _found(self, call: Call) -> Endpoint | Refusal:
         found = self._state.view.endpoint_by_id(call.path["id"])

@@ -7,7 +7,7 @@ import msgspec
 
 from contract.endpoint import Endpoint, ServedEntity
 from contract.records import Attempt, Finding, RequestReceived
-from contract.refusals import Refusal, body
+from contract.refusals import Refusal
 from processors.guardrails.base import PASSED, Rules, Verdict
 from processors.payload.counting import Usage
 from processors.payload.turns import Conversation
@@ -35,10 +35,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def refused(refusal: Refusal, *, usage: Usage | None = None, caller_waits: bool = True) -> Outcome:
-    """The outcome of a "no"."""
+    """The outcome of a "no"; settling writes its body, which names the request."""
     return Outcome(
         status=refusal.status,
-        answer=body(refusal),
         refusal=refusal.name,
         message=refusal.message,
         error_code=refusal.error_code,

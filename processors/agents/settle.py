@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from contract import codec
+from contract import codec, refusals
 from contract.endpoint import Endpoint
 from contract.limits import PAYLOAD_SIDE_BYTES
 from contract.records import PayloadTable, ReplyFinished, RequestLogged
@@ -39,6 +39,7 @@ class Settling(NamedTuple):
 
 async def settle(case: Case, outcome: Outcome, tools: Settling) -> None:
     """Deliver what the request came to."""
+    outcome = named(outcome, case.request.request_id)
     row = logged(case, outcome, tools)
     if case.bookings and case.endpoint is not None:
         tools.release(case.endpoint.name, case.bookings, row.input_token_count + row.output_token_count)
@@ -50,10 +51,18 @@ async def settle(case: Case, outcome: Outcome, tools: Settling) -> None:
     await asyncio.gather(*reversed(deliveries))
 
 
+def named(outcome: Outcome, request_id: str) -> Outcome:
+    """The outcome, whose error body names the request: what the caller and the log get."""
+    if not outcome.refusal:
+        return outcome
+    said = refusals.envelope(outcome.error_code, outcome.message, request_id)
+    return msgspec.structs.replace(outcome, answer=msgspec.json.encode(said))
+
+
 async def reply(case: Case, outcome: Outcome) -> ReplyFinished:
     """The last record for the ingress: a whole answer, or the end of a started stream."""
     request, relay = case.request, case.relay
-    tail = "" if relay is None else await relay.close() + end_of(outcome)
+    tail = "" if relay is None else await relay.close() + end_of(outcome, request.request_id)
     return ReplyFinished(
         request_id=request.request_id,
         boot_id=request.boot_id,

@@ -16,6 +16,7 @@ from ingress.ports import Boot
 from ingress.settings import Settings
 from ingress.submissions import Poison, Submission, Submissions, Ways, envelope
 from tests.ingress.world import ADMIN, ADMIN_TOKEN, BOOT_ID, CHAT, USER_TOKEN, World, finished, until
+from tests.support import errors
 
 ENDPOINTS = "/api/2.0/serving-endpoints"
 BEARER = {"authorization": f"Bearer {ADMIN_TOKEN}".encode()}
@@ -162,7 +163,8 @@ async def test_a_refusal_is_the_answer_or_where_nobody_listens_a_dead_letter(
     one = await at.submit({**ASKED, "authorization": token, "client-request-id": b"c"}, value)
     (answer,) = at.outbox.answers()
     assert (answer["request_id"], answer["client_request_id"], answer["status"]) == (one.request_id, "c", status)
-    assert named in answer["body"]["message"] and answer["body"]["error_code"]
+    said = errors.named(answer["body"], one.request_id)
+    assert named in said["message"] and said["error_code"]
     assert at.outbox.reasons() == []
     silent = await desk(Settings(body_bytes=1000))
     await silent.submit({"authorization": token}, value)

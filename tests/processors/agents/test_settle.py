@@ -7,7 +7,8 @@ from contract.endpoint import AiGateway, Enabled, InferenceTable
 from contract.limits import PAYLOAD_SIDE_BYTES
 from processors.agents.settle import payload_table
 from processors.providers.base import HttpAnswer
-from tests.processors.agents.world import TABLE, World, endpoint, good, request
+from tests.processors.agents.world import TABLE, World, endpoint, failing, good, request
+from tests.support import errors
 
 
 async def test_a_request_over_the_size_is_left_out_of_the_row_and_said_so() -> None:
@@ -67,6 +68,21 @@ async def test_a_clock_that_is_behind_the_ingresses_gives_no_negative_duration()
     world = World()
     await world.serve(request(received_at_ms=world.now_ms + 5))
     assert world.row.total_duration_ms == 0
+
+
+@pytest.mark.parametrize("named", ["chat", "nowhere"])
+async def test_an_error_body_names_its_request_and_the_row_has_the_same_bytes(named: str) -> None:
+    world = World()
+    world.provider.steps = [failing(400)]
+    await world.serve(request(endpoint=named))
+    assert errors.named(world.answer, world.row.request_id).keys() == {"error_code", "message"}
+    assert world.row.response is not None and world.row.response.encode() == bytes(world.finish.body)
+
+
+async def test_a_good_answer_is_passed_on_without_a_word_about_errors() -> None:
+    world = World()
+    await world.serve(request())
+    assert world.finish.status == 200 and "details" not in world.answer
 
 
 async def test_a_row_that_cannot_be_delivered_is_not_acked() -> None:
