@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from contract.endpoint import Endpoint
-from contract.state import ADMINS, Level, Permission, View, group
+from contract.state import ADMINS, Level, Permission, View, group, group_named
 
 OBJECT_TYPE = "serving-endpoint"
 ROOT = "/serving-endpoints/"
@@ -43,8 +43,9 @@ def _rows(view: View, endpoint: Endpoint, kept: Permission | None) -> Iterator[d
 
 
 def _subject(view: View, subject: str) -> dict[str, str]:
-    if subject.startswith("group:"):
-        return {"group_name": subject.removeprefix("group:")}
+    name = group_named(subject)
+    if name is not None:
+        return {"group_name": name}
     known = view.principals.get(subject)
     if known is None:  # an endpoint outlives whoever made it
         return {"user_name": subject}

@@ -24,7 +24,7 @@ def lookup(view: View, known_by: str, now_ms: int) -> Requester | Refusal:
     owner = view.principals.get(token.owner)
     if owner is None or not owner.active:
         return refusals.bad_token()
-    groups = (*view.groups_of.get(owner.name, ()), USERS)
+    groups = (*view.memberships(owner.name), USERS)
     return Requester(name=owner.name, kind=owner.kind, groups=groups, admin=view.is_admin(owner.name))
 
 

@@ -31,6 +31,16 @@ async def test_a_known_token_stands_for_its_owner_with_groups_and_without_a_look
     assert known.looks == 0
 
 
+async def test_a_group_that_contains_ones_group_is_ones_own_too() -> None:
+    known = Known()
+    written(known.view)
+    for name, member in (("staff", "u@x"), ("all", "group:staff")):
+        group = Group(id=name, name=name, members=(member,))
+        known.view.fold(f"group/{name}", codec.encode(group), 2)
+    found = await asked(known)
+    assert isinstance(found, Requester) and found.groups == ("staff", "all", "users")
+
+
 async def test_no_token_is_401() -> None:
     found = await asked(Known(), None)
     assert isinstance(found, Refusal) and (found.status, found.error_code) == (401, "UNAUTHENTICATED")
