@@ -55,11 +55,13 @@ def create(command: Command, view: View, facts: Facts) -> Decision | Refusal:
     return msgspec.structs.replace(answer, status=201)
 
 
-def _bad_name(name: str, view: View) -> Refusal | None:
+def _bad_name(name: str, view: View, own_id: str = "") -> Refusal | None:
     if not NAME.fullmatch(name):
         return refusals.invalid("displayName: must have 1 to 255 characters, no '/', no space at its ends")
     folded = name.casefold()
-    if folded in BUILT_IN or any(known.casefold() == folded for known in view.groups):
+    # one's own id under the new name: a worker that died in the middle of a renaming left it there
+    taken = any(known.casefold() == folded and one.id != own_id for known, one in view.groups.items())
+    if folded in BUILT_IN or taken:
         return refusals.already_exists(f"Group {name}")
     return None
 
@@ -119,7 +121,7 @@ def _not_so(found: Group, changed: Group, view: View) -> Refusal | None:
     if refusal is not None:
         return refusal
     if changed.name.casefold() != found.name.casefold():
-        return _bad_name(changed.name, view)
+        return _bad_name(changed.name, view, found.id)
     return None if NAME.fullmatch(changed.name) else _bad_name(changed.name, view)
 
 

@@ -90,6 +90,18 @@ def test_at_no_moment_of_a_renaming_is_a_member_without_the_groups_rights() -> N
         assert "all" in world.view.memberships(OWNER), key
 
 
+@pytest.mark.parametrize("written", range(5))
+def test_a_renaming_that_broke_off_is_completed_by_the_same_command_again(written: int) -> None:
+    world, group_id = with_group(limit("user_group", "staff"))
+    world.do("group.create", {"display_name": "all", "members": [group_id]}, by=ADMIN)
+    decision: Any = world.decide("group.change", {"display_name": "crew"}, target=group_id, by=ADMIN)
+    for key, value in decision.changes[:written]:
+        world.view.fold(key, value, world.view.offset + 1)
+    rename(world, group_id)
+    assert sorted(world.view.groups) == ["all", "crew"] and named(world) == [("user_group", "crew", 3, None)]
+    assert world.view.memberships(OWNER) == ("crew", "all")
+
+
 def test_limits_go_with_the_group_they_name_and_bind_no_later_one() -> None:
     world, group_id = with_group(limit("user_group", "staff"), limit("endpoint"))
     world.do("group.delete", target=group_id, by=ADMIN)
