@@ -1,7 +1,7 @@
 """Resources on `gateway.state` and their fold into a view.
 
 Keys: `endpoint/NAME`, `served_entity/ID`, `token/HASH`, `principal/NAME`, `group/NAME`, `scope/NAME`,
-`secret/SCOPE/KEY`, `permission/ENDPOINT_ID`. A null value deletes.
+`secret/SCOPE/KEY`, `permission/ENDPOINT_ID`, `authorization/tokens`. A null value deletes.
 """
 
 from collections.abc import Mapping
@@ -17,9 +17,11 @@ Level = Literal["CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"]
 LEVELS: Mapping[str, int] = {"CAN_VIEW": 1, "CAN_QUERY": 2, "CAN_MANAGE": 3}
 ScopeLevel = Literal["READ", "WRITE", "MANAGE"]
 SCOPE_LEVELS: Mapping[str, int] = {"READ": 1, "WRITE": 2, "MANAGE": 3}
+TokenLevel = Literal["CAN_USE", "CAN_MANAGE"]
 ADMINS = "admins"  # whoever is in this group is an admin
 USERS = "users"  # everybody is in this group, and nobody is listed
 GROUP_MARK = "group:"
+TOKENS = "tokens"  # what there is an `Authorization` for
 
 
 class ServedEntityRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +117,14 @@ class Permission(msgspec.Struct, frozen=True, kw_only=True):
     v: int = 1
 
 
+class Authorization(msgspec.Struct, frozen=True, kw_only=True):
+    """Who, besides the admins, may use what is the gateway's own, here `tokens`: principal or `group:NAME` -> level."""
+
+    name: str
+    levels: dict[str, TokenLevel]
+    v: int = 1
+
+
 KINDS: Mapping[str, type] = {
     "endpoint": Endpoint,
     "served_entity": ServedEntityRow,
@@ -124,6 +134,7 @@ KINDS: Mapping[str, type] = {
     "scope": SecretScope,
     "secret": Secret,
     "permission": Permission,
+    "authorization": Authorization,
 }
 
 
@@ -168,6 +179,7 @@ class View:
         self.scopes: dict[str, SecretScope] = {}
         self.secrets: dict[tuple[str, str], Secret] = {}
         self.permissions: dict[str, Permission] = {}
+        self.authorizations: dict[str, Authorization] = {}
         self.served_entities: dict[str, ServedEntityRow] = {}
         self.groups_of: dict[str, tuple[str, ...]] = {}
         self._memberships: dict[str, tuple[str, ...]] = {}
@@ -180,6 +192,7 @@ class View:
             "scope": self.scopes,
             "secret": self.secrets,
             "permission": self.permissions,
+            "authorization": self.authorizations,
         }
 
     def fold(self, raw_key: str, value: bytes | None, offset: int) -> None:
@@ -236,6 +249,13 @@ class View:
         if principal is None or not principal.active:
             return False
         return principal.admin or ADMINS in self.memberships(name)
+
+    def may_use_tokens(self, name: str) -> bool:
+        """Whether `name` may have and use tokens: everybody may, until an admin has said who; admins always may."""
+        said = self.authorizations.get(TOKENS)
+        if said is None:
+            return True
+        return self.is_admin(name) or any(subject in said.levels for subject in self.subjects(name))
 
     def subjects(self, name: str) -> tuple[str, ...]:
         """Whose grants `name` holds: their own, their groups', everybody's."""

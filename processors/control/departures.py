@@ -40,12 +40,16 @@ def memberships_moved(view: View, subject: str, to: str | None) -> Iterator[Chan
 
 
 def grants_moved(view: View, subject: str, to: str | None) -> Iterator[Change]:
-    """Every permission and scope that `subject` is granted something on, with `to` in its place."""
+    """Every permission, authorization and scope that grants `subject` something, with `to` in its place."""
     for permission in view.permissions.values():
         if subject in permission.levels:
             levels = moved(permission.levels, subject, to)
             changed = msgspec.structs.replace(permission, levels=levels)
             yield state.key("permission", permission.endpoint_id), codec.encode(changed)
+    for said in view.authorizations.values():
+        if subject in said.levels:
+            allowed = msgspec.structs.replace(said, levels=moved(said.levels, subject, to))
+            yield state.key("authorization", said.name), codec.encode(allowed)
     for scope in view.scopes.values():
         if subject in scope.grants:
             acls = moved(scope.grants, subject, to)
