@@ -77,6 +77,11 @@ def admins_only() -> Refusal:
     return forbidden("Only workspace admins may do this.")
 
 
+def no_tokens() -> Refusal:
+    """403: an admin has said who may use tokens, and the owner of this one is not among them."""
+    return forbidden("User does not have permission to use access tokens (CAN_USE on tokens is needed).")
+
+
 def unknown_endpoint() -> Refusal:
     """404 on the query path."""
     text = (

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from contract import logs
 from contract.records import Requester
 from contract.refusals import Refusal
-from contract.state import View
+from contract.state import ADMINS, USERS, View
 from ingress import sealing
 from ingress.bus import Bus, Replies, slot_of
 from ingress.commands import Commands
@@ -82,9 +82,13 @@ class FirstAdmin(msgspec.Struct, frozen=True, kw_only=True):
     known_by: str
 
     def known_to(self, view: View) -> bool:
-        """Whether the view holds them, as an admin, and their token."""
+        """Whether the view holds them, as an admin, their token, and the vendor's groups, which came later than they.
+
+        Whether they are in `admins` does not count: other admins may take them out of it.
+        """
         principal = view.principals.get(self.name)
-        return principal is not None and principal.admin and self.known_by in view.tokens
+        known = principal is not None and principal.admin and self.known_by in view.tokens
+        return known and ADMINS in view.groups and USERS in view.groups
 
     async def ensure(self, commands: Commands, view: View) -> None:
         """Ask for them until the view holds them."""

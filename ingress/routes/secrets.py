@@ -8,7 +8,7 @@ import msgspec
 from contract import limits, refusals
 from contract.records import Requester
 from contract.refusals import Refusal
-from contract.state import SCOPE_LEVELS, ScopeLevel, SecretScope
+from contract.state import GROUP_MARK, SCOPE_LEVELS, ScopeLevel, SecretScope
 from ingress import sealing, wire
 from ingress.commands import Commands
 from ingress.edge import Call
@@ -69,7 +69,7 @@ class AclNamed(msgspec.Struct, frozen=True, kw_only=True):
 def acls(scope: SecretScope) -> list[dict[str, str]]:
     """A scope's list as shown: groups by their bare names, as they were given."""
     return [
-        {"principal": one.removeprefix("group:"), "permission": level} for one, level in sorted(scope.grants.items())
+        {"principal": one.removeprefix(GROUP_MARK), "permission": level} for one, level in sorted(scope.grants.items())
     ]
 
 

@@ -154,7 +154,7 @@ def _hopeless(case: Case, load: Load, tools: Serving) -> Refusal | None:
 
 
 def _reservation(endpoint: Endpoint, request: RequestReceived) -> int:
-    """Tokens to reserve where tokens are limited: the prompt's estimate, and `max_tokens` when given."""
+    """Tokens to reserve where tokens are limited: the prompts' estimate, and `max_tokens` if given, for each answer."""
     limits = (endpoint.ai_gateway and endpoint.ai_gateway.rate_limits) or ()
     if all(limit.tokens is None for limit in limits):
         return 0
@@ -164,7 +164,17 @@ def _reservation(endpoint: Endpoint, request: RequestReceived) -> int:
         return 0  # refused before any provider sees it
     found = texts.of_request(endpoint.task, body)
     most = body.get("max_tokens") or body.get("max_completion_tokens")
-    return counting.estimated_tokens(counting.characters(found)) + (max(0, most) if isinstance(most, int) else 0)
+    answers = max(0, most) * _answers(endpoint.task, body) if isinstance(most, int) else 0
+    return counting.estimated_tokens(counting.characters(found)) + answers
+
+
+def _answers(task: str, body: dict[str, Any]) -> int:
+    """How many answers the provider may make: `n`, or as many as it chooses from, for every prompt of a batch."""
+    asked = [count for field in ("n", "best_of") if isinstance(count := body.get(field), int)]
+    prompt = body.get("prompt") if task == "llm/v1/completions" else None
+    # a list of numbers is one prompt, given as its tokens
+    prompts = len(prompt) if isinstance(prompt, list) and not all(isinstance(one, int) for one in prompt) else 1
+    return max([1, *asked]) * prompts
 
 
 async def finish(case: Case, decision: Refusal | None, tools: Serving) -> None:

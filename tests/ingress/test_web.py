@@ -26,7 +26,7 @@ async def test_an_unknown_route_is_404_in_the_envelope(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/serving-endpoints/a/invocations"), ("PATCH", "/api/2.0/token/list")]
+    ("method", "path"), [("GET", "/serving-endpoints/a/invocations"), ("PUT", "/api/2.0/token/list")]
 )
 async def test_a_wrong_method_is_405_in_the_envelope_and_says_what_is_allowed(method: str, path: str) -> None:
     answer = await World().call(method, path)

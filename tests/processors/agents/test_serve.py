@@ -142,6 +142,34 @@ async def test_no_negative_max_tokens_makes_room_in_a_window() -> None:
     await world.ended()
 
 
+PROMPTS = "llm/v1/completions"
+
+
+@pytest.mark.parametrize(
+    ("task", "body", "reserved"),
+    [
+        ("llm/v1/chat", QUESTION | {"max_tokens": 10}, 1 + 10),
+        ("llm/v1/chat", QUESTION | {"max_completion_tokens": 10, "n": 4}, 1 + 40),
+        ("llm/v1/chat", QUESTION | {"max_tokens": 10, "n": 0}, 1 + 10),
+        ("llm/v1/chat", QUESTION | {"max_tokens": 10, "n": "4"}, 1 + 10),
+        ("llm/v1/chat", QUESTION | {"max_tokens": 10, "prompt": ["a", "b"]}, 1 + 10),
+        ("llm/v1/chat", QUESTION | {"n": 4}, 1),
+        (PROMPTS, {"prompt": "four", "max_tokens": 10, "n": 2}, 1 + 20),
+        (PROMPTS, {"prompt": ["four", "more"], "max_tokens": 10, "n": 2}, 2 + 40),
+        (PROMPTS, {"prompt": ["four", "more"], "max_tokens": 10, "n": 2, "best_of": 3}, 2 + 60),
+        (PROMPTS, {"prompt": [[1, 2], [3]], "max_tokens": 10}, 20),
+        (PROMPTS, {"prompt": [1, 2, 3], "max_tokens": 10}, 10),
+    ],
+)
+async def test_a_reservation_holds_what_all_answers_of_a_request_may_cost(
+    task: str, body: dict[str, Any], reserved: int
+) -> None:
+    for ceiling, refusals in ((reserved, []), (reserved - 1, ["rate_limited"])):
+        world = World(endpoint(limited(tokens=ceiling), task=task))
+        await world.serve(request(body))
+        assert [row.refusal for row in world.rows if row.refusal] == refusals
+
+
 async def test_tokens_that_were_not_used_are_given_back() -> None:
     world = World(endpoint(limited(tokens=100)))
     await world.serve(request(QUESTION | {"max_tokens": 90}))
