@@ -1,7 +1,6 @@
 """`gateway.submissions` read in a consumer group, and the producer for answers and dead letters."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -9,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from contract import logs, topics
+from ingress.reading import for_ever, started
 from ingress.submissions import Submission
 
 LOG = logging.getLogger(__name__)
@@ -17,7 +17,6 @@ BATCH = 100
 POLL_MS = 1_000
 RETRY_SECONDS = 0.3
 REQUEST_TIMEOUT_MS = 1_500
-STOP_SECONDS = 3.0
 SEND_SECONDS = 10.0
 
 
@@ -47,12 +46,7 @@ class SubmissionReader:
 
     async def run(self) -> None:
         """Read for ever, until cancelled; an outage is waited out."""
-        while True:
-            try:
-                await self._read()
-            except KafkaError as error:
-                logs.event(LOG, logging.WARNING, "submissions interrupted", error=type(error).__name__)
-            await asyncio.sleep(RETRY_SECONDS)
+        await for_ever(self._read, "submissions interrupted")
 
     async def _read(self) -> None:
         consumer = AIOKafkaConsumer(
@@ -64,14 +58,9 @@ class SubmissionReader:
             auto_offset_reset="earliest",
             max_poll_interval_ms=self._patience_ms,
         )
-        try:
-            await consumer.start()
+        async with started(consumer):
             while True:
                 await self._batch(consumer)
-        finally:
-            with contextlib.suppress(TimeoutError):
-                # it says goodbye to its group: to a broker that hangs, for 40 s if it were let
-                await asyncio.wait_for(consumer.stop(), STOP_SECONDS)
 
     async def _batch(self, consumer: AIOKafkaConsumer) -> None:
         found = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)
