@@ -1,6 +1,7 @@
 """`gateway.submissions` read in a consumer group, and the producer for answers and dead letters."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -43,12 +44,26 @@ class SubmissionReader:
         self._client_id = client_id
         self._accept = accept
         self._patience_ms = patience_ms
+        self._closing = False
+        self._left = asyncio.Event()
 
     async def run(self) -> None:
         """Read for ever, until cancelled; an outage is waited out."""
         await for_ever(self._read, "submissions interrupted")
 
+    async def close(self, seconds: float) -> None:
+        """Take no more. What is being accepted is committed first and the group is left; at most `seconds`."""
+        self._closing = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._left.wait(), seconds)
+
     async def _read(self) -> None:
+        if not self._closing:
+            await self._take()
+        self._left.set()
+        await asyncio.Event().wait()  # for ever, until cancelled
+
+    async def _take(self) -> None:
         consumer = AIOKafkaConsumer(
             topics.SUBMISSIONS.name,
             bootstrap_servers=self._brokers,
@@ -59,7 +74,7 @@ class SubmissionReader:
             max_poll_interval_ms=self._patience_ms,
         )
         async with started(consumer):
-            while True:
+            while not self._closing:
                 await self._batch(consumer)
 
     async def _batch(self, consumer: AIOKafkaConsumer) -> None:
