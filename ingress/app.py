@@ -37,7 +37,7 @@ from ingress.web import Outside, application
 LOG = logging.getLogger("ingress")
 POLL_SECONDS = 0.05
 RETRY_SECONDS = 1.0
-SUBMISSIONS_DRAIN_SECONDS = 10.0
+SUBMISSIONS_CLOSE_SECONDS = 10.0
 PATIENT_TIMES = 10  # so often no answer is what a start looks like: workers come up after us
 FIRST_ADMIN_SECONDS = 2.0  # a worker that starts after the question may not see it: better to ask again soon
 
@@ -145,7 +145,7 @@ async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> 
     )
     web = server(app, settings)
     outbox = KafkaOutbox(settings.brokers, client_id)
-    ways = Ways(waiters=waiters, publish=bus.publish, cancel=bus.cancel, outbox=outbox)
+    ways = Ways(waiters=waiters, publish=bus.publish, outbox=outbox)
     submissions = _submissions(settings, boot, state, ways)
     reader = SubmissionReader(settings.brokers, client_id, submissions.accept, 2 * settings.request_seconds * 1000)
 
@@ -157,7 +157,7 @@ async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> 
         await admin.ensure(commands, state.view)
 
     parts = (bus.run(), replies.run(), state.run(), outbox.run(), reader.run(), become_ready())
-    await _together(web, submissions, parts)
+    await _together(web, reader, parts)
 
 
 def _submissions(settings: Settings, boot: Boot, state: StateReader, ways: Ways) -> Submissions:
@@ -171,13 +171,13 @@ def _submissions(settings: Settings, boot: Boot, state: StateReader, ways: Ways)
     )
 
 
-async def _together(web: Server, submissions: Submissions, parts: tuple[Coroutine[Any, Any, None], ...]) -> None:
+async def _together(web: Server, reader: SubmissionReader, parts: tuple[Coroutine[Any, Any, None], ...]) -> None:
     tasks = [asyncio.create_task(part) for part in parts]
     for task in tasks:
         task.add_done_callback(lambda done: _stop_on_defect(web, done))
     try:
         await web.serve()
-        await submissions.drain(SUBMISSIONS_DRAIN_SECONDS)
+        await reader.close(SUBMISSIONS_CLOSE_SECONDS)
     finally:
         for task in tasks:
             task.cancel()

@@ -70,7 +70,7 @@ async def updated(call: Call, commands: Commands) -> Answer | Refusal:
     comment = body if isinstance(body, Refusal) else comment_of(body)
     if isinstance(comment, Refusal):
         return comment
-    return await commands.ask(call.requester, "token.update", {"comment": comment}, target=call.path["id"])
+    return await commands.ask(call, "token.update", {"comment": comment}, target=call.path["id"])
 
 
 def shown(token: Token) -> dict[str, Any]:

@@ -121,4 +121,4 @@ class TokenPermissions:
         if not call.requester.admin:
             return refusals.admins_only()
         body = wire.asked(TokenGrantsAsked, call.body or b"{}")
-        return body if isinstance(body, Refusal) else await self._commands.ask(call.requester, action, body)
+        return body if isinstance(body, Refusal) else await self._commands.ask(call, action, body)

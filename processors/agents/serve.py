@@ -28,6 +28,7 @@ from processors.snapshots import Windows, partition_of_requests
 
 log = logging.getLogger(__name__)
 VIEW_PATIENCE_S = 5.0
+REMEMBERED_SUBMISSIONS = 50_000
 
 
 class KafkaEvent(Protocol):
@@ -39,7 +40,10 @@ class KafkaEvent(Protocol):
 
 
 class Serving(NamedTuple):
-    """What serving takes. `draw`: uniform in [0, 100); `now_ms`: epoch; `fresh`: does the event still belong to us."""
+    """What serving takes. `draw`: uniform in [0, 100); `now_ms`: epoch; `fresh`: does the event still belong to us.
+
+    `submitted`: the Kafka producers' requests that this worker has taken lately.
+    """
 
     view: View
     view_reached: Callable[[int, float], Awaitable[bool]]
@@ -52,6 +56,7 @@ class Serving(NamedTuple):
     fresh: Callable[[KafkaEvent], bool]
     cases: dict[str, Case]
     hung_up: dict[str, None]
+    submitted: dict[str, None]
     draw: Callable[[], float]
     now_ms: Callable[[], int]
     finished: Callable[[str], Awaitable[None]]
@@ -90,6 +95,11 @@ def take(event: KafkaEvent, request: RequestReceived, tools: Serving) -> None:
         moved = tools.publish(REQUESTS.name, request.endpoint, event.message.value)
         tools.gate.start(event, load, _awaited(moved))
         return
+    if is_repeated(request, tools.submitted):
+        if endpoint is not None and limited:
+            tools.windows.refuse(endpoint, event.message.offset)
+        tools.gate.start(event, load, _nothing(), needs_cover=limited)
+        return
     endpoint = routing_of(endpoint, request.served_entity)
     entity = None
     if endpoint is not None and endpoint.entities:
@@ -112,6 +122,22 @@ def routing_of(endpoint: Endpoint | None, served_entity: str) -> Endpoint | None
     only = tuple(entity for entity in endpoint.entities if entity.name == served_entity)
     routes = tuple(TrafficRoute(served_entity_name=entity.name, traffic_percentage=100) for entity in only)
     return msgspec.structs.replace(endpoint, entities=only, routes=routes)
+
+
+def is_repeated(request: RequestReceived, submitted: dict[str, None]) -> bool:
+    """Whether this worker has taken the same submission before; remembers it if not.
+
+    An ingress that is killed before it commits leaves its last submissions to be read and published again, under the
+    same id and so on the same partition. Whoever took the first has answered it, or will.
+    """
+    if request.submitted is None:
+        return False
+    if request.request_id in submitted:
+        return True
+    submitted[request.request_id] = None
+    if len(submitted) > REMEMBERED_SUBMISSIONS:
+        del submitted[next(iter(submitted))]
+    return False
 
 
 async def _awaited(delivery: Awaitable[Any]) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from contract import codec
 from contract.endpoint import AiGateway, RateLimit
-from contract.records import Requester
+from contract.records import Requester, Submitted, WindowSnapshot
+from contract.topics import WINDOWS
 from processors.gate import Bounds
 from processors.providers.base import HttpAnswer
 from tests.processors.agents.world import (
@@ -105,6 +106,47 @@ async def test_a_limited_endpoints_offsets_wait_for_the_snapshot() -> None:
     for partition, offset in (await world.windows.publish()).items():
         world.gate.cover(("gateway.requests", partition), offset)
     assert world.acks == [1, 2, 3]
+
+
+SUBMITTED = Submitted(partition=2, offset=7, reply_topic="answers")
+
+
+async def test_a_submission_that_was_published_twice_is_called_logged_and_answered_once() -> None:
+    world = World()
+    hang = Hang()
+    world.provider.steps = [hang]
+    await world.begin(request(submitted=SUBMITTED), request(submitted=SUBMITTED))
+    await hang.reached.wait()
+    world.hang_up()
+    await world.ended()
+    await world.serve(request(submitted=SUBMITTED))
+    assert len(world.provider.calls) == len(world.rows) == len(world.answered) == 1
+    assert sorted(world.acks) == [1, 2, 3]
+
+
+async def test_a_submission_that_came_twice_counts_once_in_a_window_and_stays_out_in_a_replay() -> None:
+    world = World(endpoint(limited(calls=2)))
+    await world.serve(request(submitted=SUBMITTED), request(submitted=SUBMITTED), request(request_id="r2"))
+    assert [row.status_code for row in world.rows] == [200, 200]
+    assert world.acks == []
+    for partition, offset in (await world.windows.publish()).items():
+        world.gate.cover(("gateway.requests", partition), offset)
+    assert world.acks == [1, 2, 3]
+    (snapshot,) = [codec.read(WindowSnapshot, value) for topic, _, value in world.published if topic == WINDOWS.name]
+    assert isinstance(snapshot, WindowSnapshot) and snapshot.refused == (2,)
+
+
+async def test_submissions_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processors.agents.serve.REMEMBERED_SUBMISSIONS", 2)
+    world = World()
+    await world.serve(*(request(request_id=f"r{n}", submitted=SUBMITTED) for n in range(3)))
+    assert list(world.submitted) == ["r1", "r2"]
+
+
+async def test_of_the_same_request_over_http_none_is_left_out() -> None:
+    world = World()
+    await world.serve(request(), request())
+    assert len(world.rows) == 2 and world.submitted == {}
 
 
 async def test_a_limited_request_on_the_wrong_partition_is_published_again_with_the_right_key() -> None:

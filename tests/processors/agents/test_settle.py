@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 import msgspec
@@ -5,6 +6,7 @@ import pytest
 
 from contract.endpoint import AiGateway, Enabled, InferenceTable
 from contract.limits import PAYLOAD_SIDE_BYTES
+from contract.records import RequestReceived, Submitted
 from processors.agents.settle import payload_table
 from processors.providers.base import HttpAnswer
 from tests.processors.agents.world import TABLE, World, endpoint, failing, good, request
@@ -50,6 +52,31 @@ async def test_usage_is_tracked_where_the_endpoint_says_so(tracked: bool) -> Non
 def test_a_payload_row_goes_where_the_inference_table_is(table: InferenceTable | None, expected: Any) -> None:
     found = payload_table(endpoint(AiGateway(inference_table_config=table)))
     assert (found and msgspec.structs.astuple(found)) == expected
+
+
+async def test_a_submission_is_answered_on_its_producers_topic_and_the_ingress_hears_that_it_ended() -> None:
+    world = World()
+    await world.serve(request(submitted=Submitted(partition=2, offset=7, reply_topic="answers")))
+    assert world.answered == [("r1", 200, good().body)]
+    assert (world.finish.status, bytes(world.finish.body)) == (200, b"null")
+    assert (world.row.status_code, world.acks) == (200, [1])
+
+
+async def test_a_submission_is_acked_only_when_its_answer_is_delivered() -> None:
+    world = World()
+    undelivered = asyncio.Event()
+
+    async def answer(request: RequestReceived, status: int, body: bytes) -> None:
+        await undelivered.wait()
+
+    world.to_producer = answer  # type: ignore[method-assign]
+    await world.begin(request(submitted=Submitted(partition=2, offset=7, reply_topic="answers")))
+    while not world.rows:
+        await asyncio.sleep(0)
+    assert world.acks == []
+    undelivered.set()
+    await world.ended()
+    assert world.acks == [1]
 
 
 async def test_durations_are_the_providers_and_the_whole() -> None:
