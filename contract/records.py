@@ -20,6 +20,21 @@ class Requester(msgspec.Struct, frozen=True, kw_only=True):
     admin: bool = False
 
 
+class Submitted(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a Kafka producer's query lies on `gateway.submissions`, and where its answer goes.
+
+    `key`: the producer's, in base64. `reply_topic`: null: nobody is answered. `reply_partition`: null: the key decides.
+    `client_request_id`: what the header said; the answer gets the same header.
+    """
+
+    partition: int
+    offset: int
+    key: bytes | None = None
+    reply_topic: str | None = None
+    reply_partition: int | None = None
+    client_request_id: str | None = None
+
+
 class RequestReceived(msgspec.Struct, frozen=True, kw_only=True):
     """A query accepted by the ingress, on `gateway.requests`.
 
@@ -27,8 +42,8 @@ class RequestReceived(msgspec.Struct, frozen=True, kw_only=True):
     `config_version`: offset on `gateway.state` that the worker's view must have reached.
     `body`: the caller's JSON object, byte for byte.
     `served_entity`: the one entity that may answer, whatever the split; empty: the split and the fallbacks decide.
+    `submitted`: it came by Kafka; its answer goes to the producer's topic, and the ingress hears only that it ended.
     `sealed`: the body, sealed, where the endpoint masks reversibly; `body` is null then.
-    `to_topic`: the answer goes on to a producer's topic, so masked values are not put back into it.
     """
 
     request_id: str
@@ -45,9 +60,18 @@ class RequestReceived(msgspec.Struct, frozen=True, kw_only=True):
     client_request_id: str | None = None
     usage_context: dict[str, str] | None = None
     served_entity: str = ""
+    submitted: Submitted | None = None
     sealed: str = ""
-    to_topic: bool = False
     v: int = 1
+
+
+class SubmissionAnswered(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a submission, on the producer's own topic. `body`: what an HTTP caller would get with `status`."""
+
+    request_id: str
+    client_request_id: str | None
+    status: int
+    body: msgspec.Raw
 
 
 class ReplyStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="started"):

@@ -18,7 +18,6 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What comes in. `task`: what the way in is for; empty where the endpoint decides.
 
     `endpoint`: empty where the body's `model` names it. `served_entity`: empty where the split decides.
-    `to_topic`: the answer goes on to a topic.
     """
 
     request_id: str
@@ -28,7 +27,6 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str = ""
     served_entity: str = ""
     task: str = ""
-    to_topic: bool = False
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +76,6 @@ class Intake:
             client_request_id=envelope.client_request_id,
             usage_context=envelope.usage_context,
             served_entity=asked.served_entity,
-            to_topic=asked.to_topic,
         )
         if sealed.is_reversible(endpoint):
             record = sealing.request_sealed(record, self._master_key)

@@ -137,7 +137,7 @@ class Waiters:
         logs.event(LOG, logging.ERROR, "unopened reply", request_id=reply.request_id)
         self._cancel(reply.request_id)
         refusal = refusals.unopened("answer")
-        body = msgspec.Raw(refusals.body(refusal))
+        body = msgspec.Raw(refusals.body(refusal, reply.request_id))
         return ReplyFinished(request_id=reply.request_id, boot_id=reply.boot_id, status=refusal.status, body=body)
 
 

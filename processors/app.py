@@ -27,6 +27,7 @@ from processors.agents.manage import Managing, managing
 from processors.agents.serve import Serving, serving
 from processors.agents.settle import Settling
 from processors.agents.streaming import Streaming
+from processors.answers import Answers
 from processors.bus import Bus
 from processors.checking import Checker
 from processors.control.base import Facts
@@ -101,6 +102,7 @@ class Worker:
         self.app = faust_app(settings)
         self.cases: dict[str, Case] = {}
         self.hung_up: dict[str, None] = {}
+        self.answers = Answers(settings.brokers, self.bus.bury)
         self.stopping = asyncio.Event()
         bounds = Bounds(settings.in_flight, settings.in_flight_bytes, settings.endpoint_share)
         self.gate = Gate(bounds, self.crash)
@@ -109,6 +111,7 @@ class Worker:
         self.settling = Settling(
             publish=self.bus.publish,
             reply=self.bus.reply,
+            answer=self.answers.send,
             release=self.windows.settle,
             now_ms=now_ms,
             account_id=settings.account_id,
@@ -188,6 +191,7 @@ class Worker:
                 fresh=self.fresh,
                 cases=self.cases,
                 hung_up=self.hung_up,
+                submitted={},
                 draw=lambda: draw.random() * 100,
                 now_ms=now_ms,
                 finished=self.handovers.finished,
@@ -280,6 +284,7 @@ class Worker:
             task.cancel()
         await self.follower.stop()
         await self.transport.close()
+        await self.answers.stop()
         await self.bus.stop()
         self.checker.stop()
         return 1 if self.failed or self.app.crashed else 0

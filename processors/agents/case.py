@@ -7,7 +7,7 @@ import msgspec
 
 from contract.endpoint import Endpoint, ServedEntity
 from contract.records import Attempt, Finding, RequestReceived
-from contract.refusals import Refusal, body
+from contract.refusals import Refusal
 from contract.sealed import is_reversible
 from processors.guardrails.base import PASSED, Rules, Verdict
 from processors.payload.counting import Usage
@@ -37,10 +37,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def refused(refusal: Refusal, *, usage: Usage | None = None, caller_waits: bool = True) -> Outcome:
-    """The outcome of a "no"."""
+    """The outcome of a "no"; settling writes its body, which names the request."""
     return Outcome(
         status=refusal.status,
-        answer=body(refusal),
         refusal=refusal.name,
         message=refusal.message,
         error_code=refusal.error_code,

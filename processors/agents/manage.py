@@ -70,7 +70,7 @@ def _decided(command: Command, view: View, facts: Facts) -> Decision | Refusal:
 
 
 def _reply(command: Command, decision: Decision | Refusal, offset: int) -> ReplyFinished:
-    body = refusals.body(decision) if isinstance(decision, Refusal) else decision.body
+    body = refusals.body(decision, command.command_id) if isinstance(decision, Refusal) else decision.body
     return ReplyFinished(
         request_id=command.command_id,
         boot_id=command.boot_id,

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from contract import codec
+from contract import codec, refusals
 from contract.endpoint import Endpoint
 from contract.limits import PAYLOAD_SIDE_BYTES
-from contract.records import PayloadTable, ReplyFinished, RequestLogged
+from contract.records import PayloadTable, ReplyFinished, RequestLogged, RequestReceived
 from contract.topics import LOG
 from processors.agents.case import Case, Outcome
 from processors.agents.streaming import end_of
@@ -26,10 +26,11 @@ class Publish(Protocol):
 
 
 class Settling(NamedTuple):
-    """What settling takes."""
+    """What settling takes. `answer`: to a Kafka producer's own topic, with status and JSON."""
 
     publish: Publish
     reply: Callable[[int, ReplyFinished], Awaitable[None]]
+    answer: Callable[[RequestReceived, int, bytes], Awaitable[None]]
     release: Callable[[str, Iterable[Booking], int], None]
     now_ms: Callable[[], int]
     account_id: str
@@ -39,10 +40,13 @@ class Settling(NamedTuple):
 
 async def settle(case: Case, outcome: Outcome, tools: Settling) -> None:
     """Deliver what the request came to."""
+    outcome = named(outcome, case.request.request_id)
     row = logged(case, outcome, tools)
     if case.bookings and case.endpoint is not None:
         tools.release(case.endpoint.name, case.bookings, row.input_token_count + row.output_token_count)
     deliveries: list[Awaitable[Any]] = [tools.publish(LOG.name, row.request_id, codec.encode(row))]
+    if case.request.submitted is not None:
+        deliveries.append(tools.answer(case.request, outcome.status, outcome.answer))
     if outcome.caller_waits:
         deliveries.append(tools.reply(case.request.reply_slot, await reply(case, outcome)))
     elif case.relay is not None:
@@ -50,15 +54,23 @@ async def settle(case: Case, outcome: Outcome, tools: Settling) -> None:
     await asyncio.gather(*reversed(deliveries))
 
 
+def named(outcome: Outcome, request_id: str) -> Outcome:
+    """The outcome, whose error body names the request: what the caller and the log get."""
+    if not outcome.refusal:
+        return outcome
+    said = refusals.envelope(outcome.error_code, outcome.message, request_id)
+    return msgspec.structs.replace(outcome, answer=msgspec.json.encode(said))
+
+
 async def reply(case: Case, outcome: Outcome) -> ReplyFinished:
-    """The last record for the ingress: a whole answer, or the end of a started stream."""
+    """The last record for the ingress: a whole answer, a started stream's end, or that a submission has ended."""
     request, relay = case.request, case.relay
-    tail = "" if relay is None else await relay.close() + end_of(outcome)
+    tail = "" if relay is None else await relay.close() + end_of(outcome, request.request_id)
     record = ReplyFinished(
         request_id=request.request_id,
         boot_id=request.boot_id,
         status=outcome.status,
-        body=msgspec.Raw(outcome.answer),
+        body=msgspec.Raw(outcome.answer if request.submitted is None else b"null"),
         attempt="" if relay is None else relay.attempt,
         seq=0 if relay is None else relay.seq,
         data=tail,

@@ -27,15 +27,16 @@ Json = dict[str, Any]
 DONE_EVENT = "data: [DONE]\n\n"
 
 
-def error_event(status: int, error_code: str, message: str) -> str:
+def error_event(error_code: str, message: str, request_id: str) -> str:
     """The event that ends a stream loudly: OpenAI's client needs `error`, Databricks' code sits beside (3.3)."""
     error = {"message": message, "code": error_code, "type": "error", "param": None}
-    return f"data: {msgspec.json.encode({'error': error, 'error_code': error_code, 'message': message}).decode()}\n\n"
+    event = {"error": error, **refusals.envelope(error_code, message, request_id)}
+    return f"data: {msgspec.json.encode(event).decode()}\n\n"
 
 
-def end_of(outcome: Outcome) -> str:
+def end_of(outcome: Outcome, request_id: str) -> str:
     """How a started stream ends for the caller."""
-    return error_event(outcome.status, outcome.error_code, outcome.message) if outcome.refusal else DONE_EVENT
+    return error_event(outcome.error_code, outcome.message, request_id) if outcome.refusal else DONE_EVENT
 
 
 class Guards:

@@ -150,7 +150,7 @@ class World:
             for key, change in decided.changes:
                 offset = self.view.offset + 1
                 self.view.fold(key, change, offset)
-        body = refusals.body(decided) if isinstance(decided, Refusal) else decided.body
+        body = refusals.body(decided, command.command_id) if isinstance(decided, Refusal) else decided.body
         reply = ReplyFinished(
             request_id=command.command_id,
             boot_id=command.boot_id,

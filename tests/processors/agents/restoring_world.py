@@ -67,7 +67,8 @@ def read(world: World) -> list[Any]:
 def on_topics(world: World) -> bytes:
     """Every byte that has gone to any topic."""
     replies = [codec.encode(record) for _, record in world.replies]
-    return b"\n".join([*replies, *(value or b"" for _, _, value in world.published)])
+    answers = [body for _, _, body in world.answered]
+    return b"\n".join([*replies, *answers, *(value or b"" for _, _, value in world.published)])
 
 
 def nothing_in_clear(world: World, *values: str) -> bool:

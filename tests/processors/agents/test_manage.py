@@ -11,6 +11,7 @@ from processors.agents.manage import Managing, managing
 from processors.control.base import Facts
 from tests.processors.control.world import OWNER, T0, World, entity
 from tests.processors.events import Event, Message
+from tests.support import errors
 
 NAMED = {"name": "chat", "config": {"served_entities": [entity("gpt-4o-mini")]}}
 
@@ -97,6 +98,7 @@ async def test_a_refusal_writes_nothing() -> None:
     stage = Stage()
     (answer,) = await stage.run(command(body={"name": "-"}))
     assert answer.status == 400
+    assert errors.named(msgspec.json.decode(answer.body), "c1").keys() == {"error_code", "message"}
     assert "written" not in stage.steps
     assert stage.acks == [0]
 

@@ -8,7 +8,7 @@ import pytest
 from contract import codec
 from contract.endpoint import AiGateway
 from contract.guardrails import Guardrail, Pii
-from contract.records import HandedOver
+from contract.records import HandedOver, Submitted
 from contract.topics import HANDOVERS
 from ingress import sealing
 from processors.agents.handover import LOST_AFTER_MS, Handing, HandOvers
@@ -173,10 +173,11 @@ async def test_completions_are_restored_and_embeddings_only_masked() -> None:
     assert (world.provider.bodies[0]["input"], answer(world)) == ("<PHONE_NUMBER_1>", json.loads(vectors.body))
 
 
-async def test_an_answer_for_a_topic_keeps_its_placeholders() -> None:
-    world = await asked(World(masking()), ECHO, record=sealed(to_topic=True))
-    assert world.finish.sealed == ""
-    assert world.answer["choices"][0]["message"]["content"] == MASKED
+async def test_a_kafka_producers_answer_keeps_its_placeholders() -> None:
+    to = Submitted(partition=2, offset=7, reply_topic="answers")
+    world = await asked(World(masking()), ECHO, record=sealed(submitted=to))
+    ((_, status, body),) = world.answered
+    assert (status, json.loads(body)["choices"][0]["message"]["content"]) == (200, MASKED)
 
 
 async def test_a_request_in_clear_from_before_the_switch_is_masked_and_its_reply_sealed() -> None:

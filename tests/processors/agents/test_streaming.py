@@ -25,6 +25,7 @@ from tests.processors.agents.world import (
     request,
     spoken,
 )
+from tests.support import errors
 
 ASKED = QUESTION | {"stream": True}
 WHOLE = (chunk("The "), chunk("answer."), chunk(last=True), USAGE_CHUNK, DONE)
@@ -109,8 +110,8 @@ async def test_a_stream_that_breaks_after_its_first_piece_ends_with_an_error_eve
     world = await played(World(endpoint(FALLBACK, "a", "b")), (chunk("The "), *ending))
     assert len(world.provider.calls) == 1, "no other entity can go on where this one stopped"
     assert spoken(world.streamed) == "The "
-    assert world.streamed[-1]["error_code"] == "PROVIDER_UNREACHABLE"
-    assert world.streamed[-1]["error"]["type"] == "error"
+    last = errors.named(world.streamed[-1], world.row.request_id)
+    assert (last["error_code"], last["error"]["type"]) == ("PROVIDER_UNREACHABLE", "error")
     assert (world.row.status_code, world.row.refusal) == (502, "provider_unreachable")
     assert [(one.status, one.outcome) for one in world.row.attempts] == [(0, "failed")]
 
@@ -222,8 +223,8 @@ async def _run(world: World, events: Any) -> None:
 
 
 def test_an_error_event_is_one_both_clients_understand() -> None:
-    event = msgspec.json.decode(error_event(502, "CODE", "why").removeprefix("data: "))
-    assert event == {
+    event = msgspec.json.decode(error_event("CODE", "why", "r1").removeprefix("data: "))
+    assert errors.named(event, "r1") == {
         "error": {"message": "why", "code": "CODE", "type": "error", "param": None},
         "error_code": "CODE",
         "message": "why",

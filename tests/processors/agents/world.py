@@ -222,6 +222,8 @@ class World:
         self.crashes: list[BaseException] = []
         self.cases: dict[str, Case] = {}
         self.hung_up: dict[str, None] = {}
+        self.submitted: dict[str, None] = {}
+        self.answered: list[tuple[str, int, bytes]] = []
         self.cleared: list[str] = []
         self.is_fresh = True
         self.now_ms = NOW_MS
@@ -245,6 +247,9 @@ class World:
     async def reply(self, slot: int, record: ReplyFinished) -> None:
         self.replies.append((slot, record))
 
+    async def to_producer(self, request: RequestReceived, status: int, body: bytes) -> None:
+        self.answered.append((request.request_id, status, body))
+
     async def send(self, slot: int, request_id: str, record: bytes) -> None:
         self.replies.append((slot, msgspec.json.decode(record, type=Reply)))
 
@@ -264,6 +269,7 @@ class World:
         return Settling(
             publish=self.publish,
             reply=self.reply,
+            answer=self.to_producer,
             release=self.windows.settle,
             now_ms=lambda: self.now_ms,
             account_id="account",
@@ -285,6 +291,7 @@ class World:
             fresh=lambda event: self.is_fresh,
             cases=self.cases,
             hung_up=self.hung_up,
+            submitted=self.submitted,
             draw=lambda: self.draw,
             now_ms=lambda: self.now_ms,
             finished=self.finished,
