@@ -17,7 +17,9 @@ def is_reversible(endpoint: Endpoint | None) -> bool:
     gateway = endpoint.ai_gateway if endpoint is not None else None
     guardrails = gateway.guardrails if gateway is not None else None
     side = guardrails.input if guardrails is not None else None
-    return side is not None and side.beyond.reversible and side.pii.behavior == "MASK"
+    if side is None or not side.beyond.reversible:
+        return False
+    return side.pii.behavior == "MASK" and not side.beyond.observe  # who only observes masks nothing
 
 
 def key_of(master_key: bytes, request_id: str) -> bytes:

@@ -22,7 +22,7 @@ Json = dict[str, Any]
 Path = tuple[str | int, ...]
 SAID = ("text", "message", "delta")  # of a choice: where it speaks; log probabilities are of single tokens
 JSON_ANSWERS = ("json_object", "json_schema")
-TRACE = re.compile(rb"[A-Z]_[0-9]")  # what every placeholder has; an answer without it is left as it came
+TRACE = re.compile(rb"_[0-9]")  # what every placeholder has; an answer without it is left as it came
 
 
 def numbered(case: Case, body: Json, found: list[str], verdict: Verdict) -> Verdict:

@@ -38,6 +38,7 @@ REVERSIBLE = Extensions(reversible=True)
         (AiGateway(guardrails=Guardrails(input=side(extensions=Extensions(whole_words=True)))), False),
         (AiGateway(guardrails=Guardrails(output=side(extensions=REVERSIBLE))), False),
         (AiGateway(guardrails=Guardrails(input=side("BLOCK", REVERSIBLE))), False),
+        (AiGateway(guardrails=Guardrails(input=side(extensions=Extensions(reversible=True, observe=True)))), False),
         (AiGateway(guardrails=Guardrails(input=side(extensions=REVERSIBLE))), True),
     ],
 )

@@ -26,6 +26,7 @@ from tests.processors.agents.restoring_world import (
     masking,
     nothing_in_clear,
     opened,
+    pieces,
     read,
     reversible,
     said,
@@ -158,6 +159,18 @@ async def test_judges_read_placeholders_on_both_sides(stream: bool) -> None:
     assert all(b"<PHONE_NUMBER_1>" in call.body and PHONE.encode() not in call.body for call in guard.calls)
     said = spoken(read(world)) if stream else content(world)
     assert (said, nothing_in_clear(world)) == (ASKED["messages"][0]["content"], True)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_the_model_brings_itself_is_masked_for_good(stream: bool) -> None:
+    side = Guardrail(safety=False, pii_detection=True, pii=Pii(behavior="MASK"))
+    text = "<PHONE_NUMBER_1>: ask eve@example.com"
+    answered = (*pieces(text, 3), chunk(last=True), DONE) if stream else good(text)
+    record = sealed(ASKED | {"stream": stream}, stream=stream)
+    world = await asked(World(endpoint(reversible(output=side))), answered, record=record)
+    assert (spoken(read(world)) if stream else content(world)) == f"{PHONE}: ask <EMAIL_ADDRESS>"
+    logged = json.loads(str(world.row.response))["choices"][0]["message"]["content"]
+    assert logged == "<PHONE_NUMBER_1>: ask <EMAIL_ADDRESS>"
 
 
 async def test_completions_are_restored_and_embeddings_only_masked() -> None:
