@@ -45,4 +45,4 @@ def read(asked: Ask, answer: bytes) -> Judgement | Fault:
     return Judgement(flagged=verdict == "malicious", prompt_tokens=prompt, total_tokens=total)
 
 
-WIRE = Wire(asks, read)
+WIRE = Wire(asks, read, windows.Cut(most=256))

@@ -25,6 +25,8 @@ _CONTROL = re.compile(
 class Cut(NamedTuple):
     """How texts are cut for a kind of guard: windows of `size` that share `overlap` with the next, `most` in a request.
 
+    A text has one window at least: `most` bounds the calls that a request can cause, however it is divided.
+
     In characters or, `in_bytes`, in UTF-8 of the text's NFKC form, which a tokenizer makes anyway: no text has more
     tokens than that.
     """
@@ -36,8 +38,8 @@ class Cut(NamedTuple):
 
     @property
     def limit(self) -> str:
-        """How much of one text can be judged."""
-        return f"{(self.size - self.overlap) * self.most} {'bytes' if self.in_bytes else 'characters'}"
+        """How much can be judged, in words."""
+        return f"{self.most} windows of {self.size} {'bytes' if self.in_bytes else 'characters'}"
 
     def pieces(self, text: str) -> list[str]:
         """The text in windows that overlap; each character is whole in one of them.

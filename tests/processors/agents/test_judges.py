@@ -145,6 +145,13 @@ async def test_a_text_longer_than_is_judged_is_refused() -> None:
     assert CUT.limit in made.answer["message"]
 
 
+@pytest.mark.parametrize(("count", "status"), [(CUT.most, 200), (CUT.most + 1, 400)])
+async def test_many_countare_judged_one_by_one_up_to_a_number(count: int, status: int) -> None:
+    made, _ = injected()
+    await made.serve(messages(*(("user", f"Hello {number}") for number in range(count))))
+    assert made.finish.status == status
+
+
 async def test_a_chat_model_judges_by_the_same_rules() -> None:
     made, guard = World(endpoint(gateway("input", safety=False, beyond=ON))), Guard()
     chat = Model(url="http://judge/v1", name="any", kind="chat")

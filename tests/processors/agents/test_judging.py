@@ -187,7 +187,7 @@ async def test_a_text_too_long_to_be_judged_is_refused_even_where_the_guard_fail
     made, guard = world(gateway("input", beyond=OPEN))
     await made.serve(ask("x" * (LIMIT + windows.WINDOW)))
     assert (made.finish.status, guard.calls) == (400, [])
-    assert str(LIMIT) in made.answer["message"]
+    assert windows.WHOLE_TURN.limit in made.answer["message"]
 
 
 async def test_a_whole_answer_is_judged_after_its_question_and_blocked() -> None:

@@ -77,4 +77,4 @@ def test_what_a_tokenizer_would_make_longer_is_cut_after_it_is() -> None:
 
 
 def test_a_limit_says_its_unit() -> None:
-    assert (windows.WHOLE_TURN.limit, SMALL.limit) == ("243200 characters", "84 bytes")
+    assert (windows.WHOLE_TURN.limit, SMALL.limit) == ("64 windows of 4000 characters", "3 windows of 40 bytes")
