@@ -22,7 +22,7 @@ from contract.topics import CANCELS, COMMANDS, HANDOVERS, REQUESTS, STATE, WINDO
 from processors.agents.attempts import Caller
 from processors.agents.case import Case
 from processors.agents.handover import SIGN_OF_LIFE_S, Handing, HandOvers
-from processors.agents.judging import Judges
+from processors.agents.judges import Judges
 from processors.agents.manage import Managing, managing
 from processors.agents.serve import Serving, serving
 from processors.agents.settle import Settling
@@ -34,11 +34,11 @@ from processors.control.base import Facts
 from processors.driver import App, check_versions
 from processors.gate import Bounds, Gate
 from processors.guardrails.safety.base import Model
-from processors.guardrails.topics import Known
+from processors.guardrails.safety.known import Known
 from processors.providers.registry import PROVIDERS
 from processors.providers.secrets import lookup
 from processors.sealing import Opener, Transit
-from processors.settings import Settings, guard_key, master_key_text, topics_key
+from processors.settings import Settings, guard_key, injection_key, master_key_text, topics_key
 from processors.snapshots import EVERY_S, Windows
 from processors.transport import Transport
 from processors.views import Followed, Follower
@@ -77,16 +77,20 @@ def faust_app(settings: Settings) -> App:
 
 
 def judges(settings: Settings, transport: Transport) -> Judges:
-    """The guard model and the judge of topics, as far as they are configured."""
+    """Whoever is configured to judge safety, topics and prompt injection."""
     guard = Model(url=settings.guard_url, name=settings.guard_model, kind=settings.guard_kind, key=guard_key())
     topics = Model(url=settings.topics_url, name=settings.topics_model, kind="topics", key=topics_key())
+    injection = Model(
+        url=settings.injection_url, name=settings.injection_model, kind=settings.injection_kind, key=injection_key()
+    )
     return Judges(
         calls=transport,
-        safety=guard if guard.url else None,
+        guard=guard if guard.url else None,
         topics=topics if topics.url else None,
-        fail_open=settings.guard_fail_open,
+        injection=injection if injection.url else None,
         timeout_s=settings.guard_timeout_s,
         known=Known(),
+        now=time.monotonic,
     )
 
 
@@ -228,6 +232,7 @@ class Worker:
             workspace_id=self.settings.workspace_id,
             guard=bool(self.settings.guard_url),
             topics=bool(self.settings.topics_url),
+            injection=bool(self.settings.injection_url),
         )
 
     async def take_over(self, assigned: frozenset[TP]) -> None:

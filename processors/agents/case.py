@@ -69,6 +69,7 @@ class Case:
         "input_verdict",
         "logged_request",
         "merged",
+        "observers",
         "output_verdict",
         "provider_ms",
         "relay",
@@ -100,6 +101,7 @@ class Case:
         self.output_verdict: Verdict = PASSED
         self.conversations: tuple[Conversation, ...] = ()  # for the judges: as the provider is asked
         self.cleared: asyncio.Event | None = None  # set once the judges have passed the request
+        self.observers: list[asyncio.Task[None]] = []  # judges whose verdicts decide nothing
         self.provider_ms = 0
         self.time_to_first_ms: int | None = None
         self.gone = False

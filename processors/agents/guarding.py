@@ -24,11 +24,14 @@ class Judged(NamedTuple):
 
     safety: bool = False
     topics: tuple[str, ...] = ()
+    injection: bool = False
+    fail_open: bool = False
+    observe: bool = False
 
     @property
     def idle(self) -> bool:
         """True when nobody needs to be asked."""
-        return not self.safety and not self.topics
+        return not self.safety and not self.topics and not self.injection
 
 
 def _configured(endpoint: Endpoint, side: Side) -> Guardrail | None:
@@ -58,7 +61,9 @@ def judged_by(endpoint: Endpoint, side: Side) -> Judged:
     configured = _configured(endpoint, side)
     if configured is None:
         return Judged()
-    return Judged(configured.safety, (configured.valid_topics or ()) if side == "input" else ())
+    topics = (configured.valid_topics or ()) if side == "input" else ()
+    beyond = configured.beyond
+    return Judged(configured.safety, topics, beyond.prompt_injection, beyond.fail_open, beyond.observe)
 
 
 def _unguarded(endpoint: Endpoint) -> bool:

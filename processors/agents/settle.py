@@ -12,6 +12,7 @@ from contract.limits import PAYLOAD_SIDE_BYTES
 from contract.records import PayloadTable, ReplyFinished, RequestLogged, RequestReceived
 from contract.topics import LOG
 from processors.agents.case import Case, Outcome
+from processors.agents.observing import all_findings
 from processors.agents.streaming import end_of
 from processors.payload import counting, texts
 from processors.rate_limits.admission import Booking
@@ -44,7 +45,7 @@ async def settle(case: Case, outcome: Outcome, tools: Settling) -> None:
     row = logged(case, outcome, tools)
     if case.bookings and case.endpoint is not None:
         tools.release(case.endpoint.name, case.bookings, row.input_token_count + row.output_token_count)
-    deliveries: list[Awaitable[Any]] = [tools.publish(LOG.name, row.request_id, codec.encode(row))]
+    deliveries: list[Awaitable[Any]] = [_to_log(case, row, tools)]
     if case.request.submitted is not None:
         deliveries.append(tools.answer(case.request, outcome.status, outcome.answer))
     if outcome.caller_waits:
@@ -60,6 +61,13 @@ def named(outcome: Outcome, request_id: str) -> Outcome:
         return outcome
     said = refusals.envelope(outcome.error_code, outcome.message, request_id)
     return msgspec.structs.replace(outcome, answer=msgspec.json.encode(said))
+
+
+async def _to_log(case: Case, row: RequestLogged, tools: Settling) -> None:
+    """Publish the row, once those who only observe have said what they found: the caller does not wait for them."""
+    if case.observers:
+        row = msgspec.structs.replace(row, findings=await all_findings(case))
+    await tools.publish(LOG.name, row.request_id, codec.encode(row))
 
 
 async def reply(case: Case, outcome: Outcome) -> ReplyFinished:

@@ -11,7 +11,8 @@ from contract.records import Finding
 from contract.refusals import Refusal
 from processors.agents.case import Case, Outcome, refused
 from processors.agents.guarding import blocked, judged_by, note, rules_of
-from processors.agents.judging import Judges, judged_texts
+from processors.agents.judges import Judges
+from processors.agents.judging import judged_texts, observe_texts
 from processors.agents.relay import Relay, Send
 from processors.agents.restoring import Chunks
 from processors.guardrails.base import Rules, Verdict
@@ -125,7 +126,9 @@ class Streaming(NamedTuple):
         if case.cleared is not None:
             await case.cleared.wait()  # never set where a judge refuses: then this call is cancelled
         flow = Flow(self, case, entity, rules_of(endpoint, "output"), hide_usage)
-        flow.held = Held() if judged_by(endpoint, "output").safety else None
+        wanted = judged_by(endpoint, "output")
+        if wanted.safety:
+            flow.held, flow.watched = (None, Held()) if wanted.observe else (Held(), None)
         try:
             return await flow.relayed(events)
         except ProviderUnreachable as error:
@@ -134,6 +137,7 @@ class Streaming(NamedTuple):
             return flow.broken(str(error))
         finally:
             flow.note_masked()
+            flow.observe_rest()
 
 
 class Flow:
@@ -146,6 +150,7 @@ class Flow:
         self._guards = None if rules.idle else Guards(rules)
         self._hide_usage = hide_usage
         self.held: Held | None = None  # what waits for the guard model's verdict, where one is asked
+        self.watched: Held | None = None  # what it is to observe and has not been asked about; sent already
         self._merged = Merged()
         self._started = tools.now()
         self._spoken = False  # whether the caller has text: until then nothing waits for company
@@ -189,6 +194,19 @@ class Flow:
             self.held.hold(chunk, _said(chunk))
             return
         self._emit(chunk, data)
+        if self.watched is not None:
+            self.watched.hold({}, _said(chunk))
+            if self.watched.due:
+                self.observe_rest()
+
+    def observe_rest(self) -> None:
+        """Have what was sent judged as far as nobody was asked about it."""
+        if self.watched is None:
+            return
+        said = [text for text in self.watched.texts() if text.strip()]
+        if said:
+            observe_texts(self._case, said, self._tools.judges)
+        self.watched.release()
 
     def _emit(self, chunk: Json, data: bytes | None = None) -> None:
         self._merged.add(chunk)

@@ -12,8 +12,9 @@ from contract.records import HandedOver, Submitted
 from contract.topics import HANDOVERS
 from ingress import sealing
 from processors.agents.handover import LOST_AFTER_MS, Handing, HandOvers
-from processors.agents.judging import Judges
+from processors.agents.judges import Judges
 from processors.providers.base import HttpAnswer
+from tests.processors.agents.judged import GUARD, Guard
 from tests.processors.agents.restoring_world import (
     ASKED,
     CARD,
@@ -32,7 +33,6 @@ from tests.processors.agents.restoring_world import (
     said,
     sealed,
 )
-from tests.processors.agents.test_judging import GUARD, Guard
 from tests.processors.agents.test_serve import limited
 from tests.processors.agents.world import (
     DONE,

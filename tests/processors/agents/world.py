@@ -24,7 +24,7 @@ from contract.state import View
 from contract.topics import LOG, REQUESTS, WINDOWS
 from processors.agents.attempts import Caller
 from processors.agents.case import Case
-from processors.agents.judging import Judges
+from processors.agents.judges import Judges
 from processors.agents.serve import Serving, serving
 from processors.agents.settle import Settling
 from processors.agents.streaming import Streaming
