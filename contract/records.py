@@ -43,6 +43,7 @@ class RequestReceived(msgspec.Struct, frozen=True, kw_only=True):
     `body`: the caller's JSON object, byte for byte.
     `served_entity`: the one entity that may answer, whatever the split; empty: the split and the fallbacks decide.
     `submitted`: it came by Kafka; its answer goes to the producer's topic, and the ingress hears only that it ended.
+    `sealed`: the body, sealed, where the endpoint masks reversibly; `body` is null then.
     """
 
     request_id: str
@@ -60,6 +61,7 @@ class RequestReceived(msgspec.Struct, frozen=True, kw_only=True):
     usage_context: dict[str, str] | None = None
     served_entity: str = ""
     submitted: Submitted | None = None
+    sealed: str = ""
     v: int = 1
 
 
@@ -76,6 +78,7 @@ class ReplyStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", 
     """The first piece of a streamed answer, `seq` 0. `data`: server-sent events, ready to send.
 
     `attempt` names the worker's try: after a crash another worker starts another one, which must not be mixed in.
+    `sealed`: `data`, sealed, where values were put back into it; `data` is empty then.
     """
 
     request_id: str
@@ -84,17 +87,19 @@ class ReplyStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", 
     data: str
     served_entity_name: str = ""
     config_version: int = -1
+    sealed: str = ""
     v: int = 1
 
 
 class ReplyChunk(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="chunk"):
-    """A further piece of a streamed answer; `seq` counts from 1 without gaps."""
+    """A further piece of a streamed answer; `seq` counts from 1 without gaps. `sealed`: as in `ReplyStarted`."""
 
     request_id: str
     boot_id: str
     attempt: str
     seq: int
     data: str
+    sealed: str = ""
     v: int = 1
 
 
@@ -103,6 +108,7 @@ class ReplyFinished(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind",
 
     `body`: JSON for a whole answer. `data`: last events of a stream, whose `seq` is the number of pieces before.
     `state_offset`: for an answered command, where its change lies on `gateway.state`.
+    `sealed`: `data` of a stream (`attempt` is set), else `body`, sealed; that field is empty or null then.
     """
 
     request_id: str
@@ -115,6 +121,7 @@ class ReplyFinished(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind",
     served_entity_name: str = ""
     config_version: int = -1
     state_offset: int = -1
+    sealed: str = ""
     v: int = 1
 
 

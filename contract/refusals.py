@@ -180,6 +180,12 @@ def internal(request_id: str) -> Refusal:
     return Refusal(status=500, error_code="INTERNAL_ERROR", message=text, name="internal")
 
 
+def unopened(what: str) -> Refusal:
+    """500: a sealed record that this part of the gateway cannot open. `what`: request or answer."""
+    text = f"The sealed {what} cannot be opened: it is damaged, or ingress and workers have different master keys."
+    return Refusal(status=500, error_code="INTERNAL_ERROR", message=text, name="unopened")
+
+
 def caller_gone() -> Refusal:
     """499: nobody waits for the answer any more."""
     return Refusal(status=499, error_code="CANCELLED", message="The caller closed the connection.", name="caller_gone")

@@ -120,7 +120,14 @@ async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> 
     )
     client_id = f"headgate-ingress-{boot_id[:8]}"
     bus = Bus(settings.brokers, client_id)
-    waiters = Waiters(boot_id=boot_id, limit=settings.waiting, stream_bytes=settings.stream_bytes, cancel=bus.cancel)
+    key = sealing.key_bytes(master_key.reveal())
+    waiters = Waiters(
+        boot_id=boot_id,
+        limit=settings.waiting,
+        stream_bytes=settings.stream_bytes,
+        cancel=bus.cancel,
+        opened=lambda reply: sealing.reply_opened(reply, key),
+    )
     replies = Replies(settings.brokers, client_id, boot.slot, waiters)
     state = StateReader(settings.brokers, client_id)
     admin = FirstAdmin(name=settings.admin_email, known_by=token_hash(admin_token.reveal()))
@@ -134,7 +141,7 @@ async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> 
     app, commands = application(
         Outside(
             settings=settings,
-            master_key=sealing.key_bytes(master_key.reveal()),
+            master_key=key,
             boot=boot,
             state=state,
             waiters=waiters,
@@ -146,7 +153,8 @@ async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> 
     web = server(app, settings)
     outbox = KafkaOutbox(settings.brokers, client_id)
     ways = Ways(waiters=waiters, publish=bus.publish, outbox=outbox)
-    submissions = _submissions(settings, boot, state, ways)
+    intake = Intake(state=state, boot=boot, request_ms=settings.request_seconds * 1000, master_key=key)
+    submissions = _submissions(settings, boot, intake, state, ways)
     reader = SubmissionReader(settings.brokers, client_id, submissions.accept, 2 * settings.request_seconds * 1000)
 
     async def become_ready() -> None:
@@ -160,11 +168,11 @@ async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> 
     await _together(web, reader, parts)
 
 
-def _submissions(settings: Settings, boot: Boot, state: StateReader, ways: Ways) -> Submissions:
+def _submissions(settings: Settings, boot: Boot, intake: Intake, state: StateReader, ways: Ways) -> Submissions:
     """The way in for Kafka's producers, with the same checks as HTTP's."""
     return Submissions(
         identity=Identity(state, boot.now),
-        intake=Intake(state=state, boot=boot, request_ms=settings.request_seconds * 1000),
+        intake=intake,
         boot=boot,
         ways=ways,
         body_bytes=settings.body_bytes,

@@ -92,7 +92,12 @@ def _query_routes(app: FastAPI, edge: Edge, outside: Outside) -> None:
     gateway = Gateway(
         edge=edge,
         boot=outside.boot,
-        intake=Intake(state=outside.state, boot=outside.boot, request_ms=outside.settings.request_seconds * 1000),
+        intake=Intake(
+            state=outside.state,
+            boot=outside.boot,
+            request_ms=outside.settings.request_seconds * 1000,
+            master_key=outside.master_key,
+        ),
         waiters=outside.waiters,
         publish=outside.publish,
         cancel=outside.cancel,

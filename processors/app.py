@@ -37,7 +37,7 @@ from processors.guardrails.safety.base import Model
 from processors.guardrails.safety.known import Known
 from processors.providers.registry import PROVIDERS
 from processors.providers.secrets import lookup
-from processors.sealing import Opener
+from processors.sealing import Opener, Transit
 from processors.settings import Settings, guard_key, injection_key, master_key_text, topics_key
 from processors.snapshots import EVERY_S, Windows
 from processors.transport import Transport
@@ -199,6 +199,7 @@ class Worker:
                 draw=lambda: draw.random() * 100,
                 now_ms=now_ms,
                 finished=self.handovers.finished,
+                transit=Transit(master_key_text(self.settings)),
             )
         )
         manage = managing(

@@ -136,7 +136,10 @@ async def whole(case: Case, answer: bytes, usage: Usage, caller: Caller) -> Outc
     characters = counting.characters(found)
     if isinstance(guarded, Refusal):
         return msgspec.structs.replace(refused(guarded, usage=usage), output_characters=characters)
-    return Outcome(status=200, answer=guarded, usage=usage, output_characters=characters)
+    outcome = Outcome(status=200, answer=guarded, usage=usage, output_characters=characters)
+    if case.restoring is None:
+        return outcome
+    return msgspec.structs.replace(outcome, answer=case.restoring.answer(guarded), logged=guarded)
 
 
 def _passed_through(entity: ServedEntity, answer: HttpAnswer) -> Refusal:

@@ -9,6 +9,7 @@ from contract.limits import GUARDED_BATCH
 from contract.records import Finding
 from contract.refusals import Refusal
 from processors.agents.case import NO_RULES, Case, Check
+from processors.agents.restoring import numbered
 from processors.guardrails import envelope
 from processors.guardrails.base import Rules, Verdict
 from processors.payload import texts
@@ -135,12 +136,17 @@ async def guarded_request(case: Case, body: Body, found: list[str], check: Check
         return body
     case.input_verdict = verdict = await check(found, rules)
     if verdict.outcome == "passed":
+        case.logged_request = case.body
         return body
+    if case.reversible:
+        case.input_verdict = verdict = numbered(case, body, found, verdict)
     note(case, verdict, "input")
     masked = texts.in_request(endpoint.task, body, verdict.masked)
     if any(verdict.spans):
-        asked = texts.decoded(case.request.body)
+        asked = texts.decoded(case.body)
         case.logged_request = texts.encoded(texts.in_request(endpoint.task, asked, verdict.masked))
+    else:
+        case.logged_request = case.body
     return masked if verdict.outcome == "masked" else blocked(verdict, "input", body=masked)
 
 

@@ -24,6 +24,7 @@ from processors.gate import Gate, Load
 from processors.payload import counting, texts
 from processors.rate_limits.admission import Taken
 from processors.routing.split import first_choice
+from processors.sealing import Transit
 from processors.snapshots import Windows, partition_of_requests
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class Serving(NamedTuple):
     draw: Callable[[], float]
     now_ms: Callable[[], int]
     finished: Callable[[str], Awaitable[None]]
+    transit: Transit
 
 
 async def _nothing() -> None:
@@ -106,9 +108,24 @@ def take(event: KafkaEvent, request: RequestReceived, tools: Serving) -> None:
         first = first_choice(endpoint.routes, tools.draw())
         entity = next(entity for entity in endpoint.entities if entity.name == first)
     case = Case(request, endpoint, entity)
+    if case.reversible or request.sealed:
+        unseal(case, tools.transit)
     decision = admission(case, event.message.offset, load, limited, tools)
     tools.cases[request.request_id] = case
     tools.gate.start(event, load, finish(case, decision, tools), work=case, needs_cover=limited)
+
+
+def unseal(case: Case, transit: Transit) -> None:
+    """Open what came sealed, and have the replies sealed; `case.request` stays as it came, for other topics.
+
+    A Kafka producer's answer goes to a topic, so nothing is put back into it.
+    """
+    request = case.request
+    if request.sealed:
+        opened = transit.body(request)
+        case.body, case.unopened = opened or b"null", opened is None
+    if case.reversible and request.submitted is None:
+        case.transit = transit
 
 
 def routing_of(endpoint: Endpoint | None, served_entity: str) -> Endpoint | None:
@@ -158,7 +175,7 @@ def admission(case: Case, offset: int, load: Load, limited: bool, tools: Serving
     if refusal is not None:
         tools.windows.refuse(endpoint, offset)
         return refusal
-    taken = tools.windows.admit(endpoint, request, offset=offset, tokens=_reservation(endpoint, request))
+    taken = tools.windows.admit(endpoint, request, offset=offset, tokens=_reservation(endpoint, case.body))
     if isinstance(taken, Taken):
         case.bookings = taken.bookings
         return None
@@ -176,16 +193,19 @@ def _hopeless(case: Case, load: Load, tools: Serving) -> Refusal | None:
         return refusals.too_late()
     if tools.gate.share_is_full(load):
         return refusals.too_many_in_flight(endpoint.name)
+    if case.unopened:
+        logs.event(log, logging.ERROR, "unopened", request_id=request.request_id)
+        return refusals.unopened("request")
     return None
 
 
-def _reservation(endpoint: Endpoint, request: RequestReceived) -> int:
+def _reservation(endpoint: Endpoint, asked: bytes) -> int:
     """Tokens to reserve where tokens are limited: the prompts' estimate, and `max_tokens` if given, for each answer."""
     limits = (endpoint.ai_gateway and endpoint.ai_gateway.rate_limits) or ()
     if all(limit.tokens is None for limit in limits):
         return 0
     try:
-        body = texts.for_provider(endpoint.task, texts.decoded(request.body))
+        body = texts.for_provider(endpoint.task, texts.decoded(asked))
     except msgspec.DecodeError:
         return 0  # refused before any provider sees it
     found = texts.of_request(endpoint.task, body)
@@ -238,7 +258,7 @@ async def answer(case: Case, tools: Serving) -> Outcome:
     endpoint, request = case.endpoint, case.request
     assert endpoint is not None and case.entity is not None  # noqa: S101 - admission refused these
     try:
-        body = texts.decoded(request.body)
+        body = texts.decoded(case.body)
     except msgspec.DecodeError as error:
         return refused(refusals.malformed_json(str(error)))
     problem = _unfit(endpoint, request, body)

@@ -74,7 +74,7 @@ async def reply(case: Case, outcome: Outcome) -> ReplyFinished:
     """The last record for the ingress: a whole answer, a started stream's end, or that a submission has ended."""
     request, relay = case.request, case.relay
     tail = "" if relay is None else await relay.close() + end_of(outcome, request.request_id)
-    return ReplyFinished(
+    record = ReplyFinished(
         request_id=request.request_id,
         boot_id=request.boot_id,
         status=outcome.status,
@@ -85,6 +85,7 @@ async def reply(case: Case, outcome: Outcome) -> ReplyFinished:
         served_entity_name=case.entity.name if case.entity else "",
         config_version=request.config_version,
     )
+    return record if case.transit is None else case.transit.reply(record)
 
 
 def logged(case: Case, outcome: Outcome, tools: Settling) -> RequestLogged:
@@ -145,7 +146,8 @@ def _tokens(case: Case, outcome: Outcome, output_characters: int) -> tuple[int, 
 
 
 def _sides(case: Case, outcome: Outcome, tools: Settling) -> tuple[str | None, str | None, tuple[str, ...]]:
-    asked = bytes(case.request.body) if tools.log_raw_payloads else case.logged_request
+    raw = tools.log_raw_payloads and not case.reversible
+    asked = bytes(case.request.body) if raw else case.logged_request
     answered = outcome.logged or (outcome.answer if outcome.caller_waits or case.merged is None else None)
     if answered is None:
         answered = texts.encoded(case.merged.answer())

@@ -14,6 +14,7 @@ from processors.agents.guarding import blocked, judged_by, note, rules_of
 from processors.agents.judges import Judges
 from processors.agents.judging import judged_texts, observe_texts
 from processors.agents.relay import Relay, Send
+from processors.agents.restoring import Chunks
 from processors.guardrails.base import Rules, Verdict
 from processors.guardrails.safety.held import Held
 from processors.guardrails.stream import Released, StreamGuard
@@ -155,6 +156,7 @@ class Flow:
         self._spoken = False  # whether the caller has text: until then nothing waits for company
         self._open: set[int] = set()
         self._finished: set[int] = set()
+        self._restored = None if case.restoring is None else Chunks(case.restoring)
         case.merged = self._merged
 
     async def relayed(self, events: AsyncIterator[bytes]) -> Outcome:
@@ -208,6 +210,10 @@ class Flow:
 
     def _emit(self, chunk: Json, data: bytes | None = None) -> None:
         self._merged.add(chunk)
+        if self._restored is not None:
+            data = self._restored.event(chunk)
+            if data is None:
+                return
         if not (self._hide_usage and chunk.get("usage") and not chunk.get("choices")):
             self._write((texts.encoded(chunk) if data is None else data).decode())
 
@@ -242,6 +248,7 @@ class Flow:
         if case.relay is None:
             case.time_to_first_ms = int((tools.now() - self._started) * 1000)
             case.relay = Relay(case.request, tools.attempt, self._entity.name, tools.version(), tools.send)
+            case.relay.transit = case.transit
         case.relay.write(f"data: {json}\n\n", at_once=not self._spoken)
         self._spoken = self._spoken or self._merged.has_text
 
@@ -264,6 +271,8 @@ class Flow:
         stopped = await self._judged(final=True)
         if stopped is not None:
             return stopped
+        for rest in () if self._restored is None else self._restored.rest():
+            self._write(rest.decode())
         if self._case.relay is None:
             raise ProviderUnreachable("the stream ended before it began")
         found = self._merged.texts()

@@ -1,6 +1,7 @@
 """Submissions: checked as over HTTP, on the topic before they are committed, and never silently gone."""
 
 import asyncio
+import base64
 import json
 import uuid
 from collections.abc import Sequence
@@ -15,7 +16,8 @@ from ingress.intake import Intake
 from ingress.ports import Boot
 from ingress.settings import Settings
 from ingress.submissions import Poison, Submission, Submissions, Ways, envelope
-from tests.ingress.world import ADMIN, ADMIN_TOKEN, BOOT_ID, CHAT, USER_TOKEN, World, finished, until
+from processors.sealing import Transit
+from tests.ingress.world import ADMIN, ADMIN_TOKEN, BOOT_ID, CHAT, MASTER_KEY, USER_TOKEN, World, finished, until
 from tests.support import errors
 
 ENDPOINTS = "/api/2.0/serving-endpoints"
@@ -69,7 +71,9 @@ class Desk:
         settings = world.settings
         self.submissions = Submissions(
             identity=Identity(world.state, boot.now),
-            intake=Intake(state=world.state, boot=boot, request_ms=settings.request_seconds * 1000),
+            intake=Intake(
+                state=world.state, boot=boot, request_ms=settings.request_seconds * 1000, master_key=MASTER_KEY
+            ),
             boot=boot,
             ways=Ways(waiters=world.waiters, publish=world.publish, outbox=self.outbox),
             body_bytes=settings.body_bytes,
@@ -121,6 +125,16 @@ async def test_the_bodys_own_client_request_id_goes_before_the_headers() -> None
     at = await desk()
     await at.submit({**BEARER, "client-request-id": b"header"}, b'{"model":"chat","client_request_id":"body"}')
     assert at.world.queries()[0].client_request_id == "body"
+
+
+async def test_where_values_are_put_back_a_submission_travels_sealed_and_its_answer_keeps_its_placeholders() -> None:
+    at = await desk()
+    side = {"pii": {"behavior": "MASK"}, "extensions": {"reversible": True}}
+    await at.world.call("PUT", f"{ENDPOINTS}/chat/ai-gateway", json={"guardrails": {"input": side}})
+    await at.submit(ASKED)
+    (record,) = at.world.queries()
+    assert (bytes(record.body), bool(record.sealed), record.submitted is None) == (b"null", True, False)
+    assert Transit(base64.b64encode(MASTER_KEY).decode()).body(record) == BODY
 
 
 async def test_a_limited_endpoint_keeps_its_key() -> None:

@@ -1,6 +1,7 @@
 """A request, an endpoint, and the narrow things an agent is handed."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -33,10 +34,13 @@ from processors.guardrails.base import Rules, Verdict
 from processors.payload import texts
 from processors.providers.base import HttpAnswer, HttpCall, ProviderUnreachable
 from processors.providers.registry import PROVIDERS
+from processors.sealing import Transit
 from processors.snapshots import Windows, partition_of_requests
 from processors.transport import StreamAnswer
 from tests.processors.events import Event, Message
 
+MASTER_KEY = b"m" * 32
+TRANSIT = Transit(base64.b64encode(MASTER_KEY).decode())
 NOW_MS = 1_742_814_914_123
 PARTITION = partition_of_requests("chat")
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
@@ -291,6 +295,7 @@ class World:
             draw=lambda: self.draw,
             now_ms=lambda: self.now_ms,
             finished=self.finished,
+            transit=TRANSIT,
         )
 
     def event(self, value: RequestReceived | bytes, partition: int = PARTITION) -> Event:
