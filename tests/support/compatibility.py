@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs" / "compatibility.md"
 COMMAND = "python -m tests.support.compatibility"
-TESTS = ("tests/stack/test_clients.py", "tests/stack/test_identity.py", "tests/stack/test_submissions.py")
+TESTS = tuple(f"tests/stack/test_{name}.py" for name in ("clients", "identity", "access", "submissions"))
 CLIENTS = {"http": "requests", "openai": "openai", "databricks-sdk": "databricks-sdk", "mlflow": "mlflow-skinny",
            "kafka": "aiokafka"}  # fmt: skip
 HEAD = f"""# Compatibility
