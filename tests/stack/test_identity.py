@@ -1,5 +1,6 @@
 """People, groups, permissions and limits with the real SDK on the real stack; each change holds with the next call."""
 
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +15,7 @@ from launcher.broker import Broker
 from tests.support.compatibility import speaks
 from tests.support.people import Somebody, connected, email
 from tests.support.provider import ScriptedProvider
-from tests.support.services import Services
+from tests.support.services import REPOSITORY, Client, Services
 
 # the SDK leaves its connections to the garbage collector
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -248,6 +249,23 @@ def test_a_groups_minute_is_shared_and_a_users_own_limit_beats_it(
         assert [one.ask(name) for one in (first, second, first, second, first)] == [200, 200, 200, 429, 429]
         assert [third.ask(name), third.ask(name)] == [200, 429]
         assert gateway.ask(name).status_code == 200, "whoever is in no group is not limited"
+
+
+def test_the_example_of_the_page_on_people_lets_ann_ask(
+    gateway: Services,
+    provider: ScriptedProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "identity.md").read_text(), re.DOTALL)
+    gateway.endpoint("chat", provider.url, "chat-model")
+    monkeypatch.setenv("DATABRICKS_HOST", gateway.url)
+    monkeypatch.setenv("DATABRICKS_TOKEN", gateway.token)
+    exec(compile(example, "identity.md", "exec"), {})
+    ann = Client(gateway.url, capsys.readouterr().out.strip())
+    with ann.session:
+        assert ann.ask("chat").status_code == 200
+    assert gateway.call("DELETE", "/api/2.0/serving-endpoints/chat").status_code == 200
 
 
 def test_whoever_comes_into_a_limited_group_or_leaves_it_is_held_to_it_from_the_next_call_on(
