@@ -82,7 +82,7 @@ class FirstAdmin(msgspec.Struct, frozen=True, kw_only=True):
     known_by: str
 
     def known_to(self, view: View) -> bool:
-        """Whether the view holds them, as an admin, their token, and the vendor's groups, which came later than they.
+        """Whether the view holds them, as an admin, their token, and the vendor's groups, which older states lack.
 
         Whether they are in `admins` does not count: other admins may take them out of it.
         """

@@ -159,7 +159,7 @@ def _all_in(name: str, listed: Mapping[str, Sequence[str]]) -> Mapping[str, None
 
 
 def _changed(found: Group, changed: Group, view: View, facts: Facts) -> Decision:
-    """The new name comes before the old one goes, so that nobody is without their groups in between."""
+    """The new name comes first and the old one goes last: nobody is without their groups in between."""
     kept, gone = (state.key("group", changed.name), codec.encode(changed)), (state.key("group", found.name), None)
     changes: tuple[Change, ...] = (kept,)
     if changed.name != found.name:
@@ -175,6 +175,7 @@ def delete(command: Command, view: View, facts: Facts) -> Decision | Refusal:
         return found
     if found.name in BUILT_IN:
         return refusals.invalid(f"id: the group '{found.name}' cannot be deleted")
-    gone = (state.key("group", found.name), None)
     moved = everything_moved(view, state.group(found.name), None, facts.now_ms)
-    return _ungoverned(found, (), view) or Decision(changes=(gone, *moved))
+    # the group comes last: a worker that dies on the way leaves it there, and the same command again completes it
+    changes = (*moved, (state.key("group", found.name), None))
+    return _ungoverned(found, (), view) or Decision(changes=changes)

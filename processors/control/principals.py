@@ -135,8 +135,9 @@ def delete(command: Command, view: View, facts: Facts) -> Decision | Refusal:
 
 
 def _departure(name: str, view: View, facts: Facts) -> Iterator[Change]:
-    yield state.key("principal", name), None  # first: from here on no token of theirs is good
+    """Tokens first, so that nothing is done with them; who is deleted last, so that the same command can go on."""
     for token in view.tokens.values():
         if token.owner == name:
             yield state.key("token", token.hash), None
     yield from everything_moved(view, name, None, facts.now_ms)
+    yield state.key("principal", name), None

@@ -252,7 +252,12 @@ def test_the_sdk_exports_metrics_document_and_logs(workspace: WorkspaceClient, p
     assert endpoints.build_logs("sdk-export", "sdk-export-model").logs == ""
 
 
-@speaks("databricks-sdk", f"PATCH {MANAGE}/{{name}}/telemetry-config (refused)", f"POST {MANAGE}/pt (refused)")
+@speaks(
+    "databricks-sdk",
+    f"PATCH {MANAGE}/{{name}}/telemetry-config (refused)",
+    f"POST {MANAGE}/pt (refused)",
+    f"PUT {MANAGE}/pt/{{name}}/config (refused)",
+)
 def test_the_sdk_is_told_what_is_not_offered(workspace: WorkspaceClient, provider: ScriptedProvider) -> None:
     endpoints = made(workspace, provider, "sdk-refused")
     with pytest.raises(InvalidParameterValue, match="telemetry_config"):
@@ -260,6 +265,9 @@ def test_the_sdk_is_told_what_is_not_offered(workspace: WorkspaceClient, provide
     hosted = sdk.PtServedModel(entity_name="main.a.b", provisioned_model_units=1)
     with pytest.raises(BadRequest, match="Provisioned throughput"):
         endpoints.create_provisioned_throughput_endpoint("pt-one", sdk.PtEndpointCoreConfig(served_entities=[hosted]))
+    with pytest.raises(BadRequest, match="Provisioned throughput"):
+        core = sdk.PtEndpointCoreConfig(served_entities=[hosted])
+        endpoints.update_provisioned_throughput_endpoint_config("sdk-refused", core)
 
 
 # ---- MLflow ----

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from contract.endpoint import AiGateway
+from contract.state import group
 from tests.processors.control.world import ADMIN, OWNER, World
 
 ROBOT = "01234567-89ab-cdef-0123-456789abcdef"
@@ -100,6 +101,24 @@ def test_a_renaming_that_broke_off_is_completed_by_the_same_command_again(writte
     rename(world, group_id)
     assert sorted(world.view.groups) == ["all", "crew"] and named(world) == [("user_group", "crew", 3, None)]
     assert world.view.memberships(OWNER) == ("crew", "all")
+
+
+@pytest.mark.parametrize("written", range(5))
+@pytest.mark.parametrize("leaves", ["group", "principal"])
+def test_a_departure_that_broke_off_is_completed_by_the_same_command_again(leaves: str, written: int) -> None:
+    world, group_id = with_group(limit("user_group", "staff"), limit("user", OWNER))
+    world.do("scope.create", {"scope": "s"}, by=ADMIN)
+    for principal in ("staff", OWNER):
+        world.do("scope.put_acl", {"scope": "s", "principal": principal, "permission": "READ"}, by=ADMIN)
+    world.do("token.create", {"token_id": "t", "hash": "a" * 64})
+    target, subject = (group_id, "group:staff") if leaves == "group" else ("2", OWNER)
+    decision: Any = world.decide(f"{leaves}.delete", {"kind": "user"}, target=target, by=ADMIN)
+    for key, value in decision.changes[:written]:
+        world.view.fold(key, value, world.view.offset + 1)
+    if written < len(decision.changes):
+        world.do(f"{leaves}.delete", {"kind": "user"}, target=target, by=ADMIN)
+    assert subject not in world.view.scopes["s"].grants and len(named(world)) == 1
+    assert subject not in world.view.principals and subject not in map(group, world.view.groups)
 
 
 def test_limits_go_with_the_group_they_name_and_bind_no_later_one() -> None:

@@ -158,5 +158,5 @@ def test_a_value_that_looks_like_a_placeholder_is_not_replaced_again() -> None:
 
 
 def test_no_repr_shows_a_value() -> None:
-    placeholders = Placeholders({"<PHONE_NUMBER_1>": "555"})
-    assert "555" not in repr((placeholders, placeholders.in_text, Restorer(placeholders.in_text)))
+    placeholders = Placeholders({"<PHONE_NUMBER_1>": "(213) 373-4253"})
+    assert "(213) 373-4253" not in repr((placeholders, placeholders.in_text, Restorer(placeholders.in_text)))
