@@ -1,7 +1,7 @@
 """What travels sealed between ingress and workers: which requests, under which key, bound to what.
 
 For an endpoint with reversible masking the caller's own values lie on no topic in clear. Each house does its own
-AES-GCM (a nonce of 12 bytes, then the ciphertext with its tag, in base64); here is what both must agree on.
+AES-GCM (a nonce of 12 bytes, then the ciphertext with its tag); here is what both must agree on.
 """
 
 import hmac

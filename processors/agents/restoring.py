@@ -30,7 +30,7 @@ def numbered(case: Case, body: Json, found: list[str], verdict: Verdict) -> Verd
 
     `body`: the request as made for the provider; none of the numbers in it is used.
     """
-    masked, values = number(found, verdict.spans, texts.encoded(body).decode())
+    masked, values = number(found, verdict.spans, texts.encoded(body))
     if values and case.transit is not None:
         case.restoring = Restoring(Placeholders(values), json_answers=_wants_json(body))
     return msgspec.structs.replace(verdict, masked=masked)

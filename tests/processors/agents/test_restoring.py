@@ -78,7 +78,7 @@ async def test_a_request_in_which_nothing_is_found_is_logged_as_it_was() -> None
 async def test_other_endpoints_replies_are_not_sealed_and_their_answers_pass_byte_for_byte() -> None:
     world = World()
     await world.serve(request(ASKED))
-    assert (world.finish.sealed, bytes(world.finish.body)) == ("", good().body)
+    assert (world.finish.sealed, bytes(world.finish.body)) == (b"", good().body)
 
 
 async def test_tool_calls_get_the_values_escaped_as_their_json_wants() -> None:
@@ -206,14 +206,14 @@ async def test_a_sealed_request_from_before_the_switch_off_is_answered_as_the_en
     world.provider.steps = [good()]
     await world.serve(sealed())
     assert world.provider.bodies[0]["messages"] == ASKED["messages"]
-    assert (world.finish.status, world.finish.sealed, world.row.request) == (200, "", "null")
+    assert (world.finish.status, world.finish.sealed, world.row.request) == (200, b"", "null")
 
 
 OTHER_KEY = b"o" * 32
 UNOPENABLE = {
     "another key": sealing.request_sealed(request(ASKED), OTHER_KEY),
-    "damaged": msgspec.structs.replace(sealed(), sealed="QUJD"),
-    "no base64": msgspec.structs.replace(sealed(), sealed="?"),
+    "damaged": msgspec.structs.replace(sealed(), sealed=b"?" * 40),
+    "too short": msgspec.structs.replace(sealed(), sealed=b"?"),
     "another request's": msgspec.structs.replace(sealed(request_id="other"), request_id="r1"),
 }
 
