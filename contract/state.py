@@ -1,7 +1,7 @@
 """Resources on `gateway.state` and their fold into a view.
 
 Keys: `endpoint/NAME`, `served_entity/ID`, `token/HASH`, `principal/NAME`, `group/NAME`, `scope/NAME`,
-`secret/SCOPE/KEY`, `permission/ENDPOINT_ID`. A null value deletes.
+`secret/SCOPE/KEY`, `permission/ENDPOINT_ID`, `decision/last`. A null value deletes.
 """
 
 from collections.abc import Mapping
@@ -114,6 +114,21 @@ class Permission(msgspec.Struct, frozen=True, kw_only=True):
     v: int = 1
 
 
+class LastDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """What the writer of this topic decided last; on it before what it changes, so that a replay completes it.
+
+    `offset`: the command's on `gateway.commands`. `body`: the answer. `changes`: keys and values here; null deletes.
+    """
+
+    command_id: str
+    offset: int
+    decided_at_ms: int
+    status: int
+    body: msgspec.Raw
+    changes: tuple[tuple[str, msgspec.Raw], ...] = ()
+    v: int = 1
+
+
 KINDS: Mapping[str, type] = {
     "endpoint": Endpoint,
     "served_entity": ServedEntityRow,
@@ -123,7 +138,9 @@ KINDS: Mapping[str, type] = {
     "scope": SecretScope,
     "secret": Secret,
     "permission": Permission,
+    "decision": LastDecision,
 }
+UNASKED = ("token", "decision")  # kinds that no request waits for
 
 
 def key(kind: str, *parts: str) -> str:
@@ -143,7 +160,7 @@ def group(name: str) -> str:
 class View:
     """The configuration as of `offset`; folding is the only way it changes.
 
-    `config_offset`: offset of the last record that is not a token, what a request waits for in a worker's view.
+    `config_offset`: offset of the last record that a request waits for in a worker's view: no token, no decision.
     """
 
     def __init__(self) -> None:
@@ -158,6 +175,7 @@ class View:
         self.secrets: dict[tuple[str, str], Secret] = {}
         self.permissions: dict[str, Permission] = {}
         self.served_entities: dict[str, ServedEntityRow] = {}
+        self.decisions: dict[str, LastDecision] = {}
         self.groups_of: dict[str, tuple[str, ...]] = {}
         self._maps: dict[str, dict[Any, Any]] = {
             "endpoint": self.endpoints,
@@ -168,13 +186,14 @@ class View:
             "scope": self.scopes,
             "secret": self.secrets,
             "permission": self.permissions,
+            "decision": self.decisions,
         }
 
     def fold(self, raw_key: str, value: bytes | None, offset: int) -> None:
         """Take one record of `gateway.state`; unknown kinds are counted and left out."""
         self.offset = offset
         kind, _, name = raw_key.partition("/")
-        if kind != "token":
+        if kind not in UNASKED:
             self.config_offset = offset
         into = self._maps.get(kind)
         if into is None:
@@ -200,6 +219,11 @@ class View:
                 del self.groups_of[member]
         for member in new - old:
             self.groups_of[member] = (*self.groups_of.get(member, ()), name)
+
+    @property
+    def last_decision(self) -> LastDecision | None:
+        """What the writer decided last."""
+        return self.decisions.get("last")
 
     def is_admin(self, name: str) -> bool:
         """Whether `name` is an active admin: by themselves, or as a member of `admins`."""
