@@ -11,7 +11,7 @@ from contract.codec import Unreadable
 from contract.records import Command, ReplyFinished
 from contract.refusals import Refusal
 from contract.state import View
-from contract.topics import STATE
+from contract.topics import RECORD_BYTES, STATE
 from processors.agents.settle import Publish
 from processors.control.base import Decision, Facts
 from processors.control.decide import decide
@@ -63,10 +63,20 @@ async def carry_out(command: Command, tools: Managing) -> None:
 
 def _decided(command: Command, view: View, facts: Facts) -> Decision | Refusal:
     try:
-        return decide(command, view, facts)
+        return _fitting(decide(command, view, facts))
     except Exception as error:  # noqa: BLE001 - the agent's edge: a defect refuses one command, not all that follow
         logs.event(log, logging.ERROR, "defect", request_id=command.command_id, error=type(error).__name__)
         return refusals.internal(command.command_id)
+
+
+def _fitting(decision: Decision | Refusal) -> Decision | Refusal:
+    """The decision; 400 when it makes a record that Kafka does not take, which this agent would try for ever."""
+    if isinstance(decision, Refusal):
+        return decision
+    biggest = max(len(decision.body), *(len(value or b"") for _, value in decision.changes), 0)
+    if biggest <= RECORD_BYTES:
+        return decision
+    return refusals.quota(f"This would come to {biggest} bytes; a resource may have at most {RECORD_BYTES}.")
 
 
 def _reply(command: Command, decision: Decision | Refusal, offset: int) -> ReplyFinished:

@@ -103,6 +103,16 @@ async def test_a_refusal_writes_nothing() -> None:
     assert stage.acks == [0]
 
 
+async def test_what_would_grow_beyond_a_record_is_refused_and_the_next_command_is_not() -> None:
+    stage = Stage()
+    bodies: list[Any] = [{"add_tags": [{"key": f"{number}", "value": "x" * 4_000_000}]} for number in range(4)]
+    bodies.append({"delete_tags": ["0"]})
+    answers = await stage.run(command(), *(command("endpoint.patch_tags", body, target="chat") for body in bodies))
+    assert [answer.status for answer in answers] == [200, 200, 200, 200, 400, 200]
+    assert msgspec.json.decode(answers[4].body)["error_code"] == "QUOTA_EXCEEDED"
+    assert [tag.key for tag in stage.world.view.endpoints["chat"].tags] == ["1", "2"]
+
+
 async def test_a_command_past_its_deadline_changes_nothing() -> None:
     stage = Stage()
     stage.now_ms = T0 + 1_000
