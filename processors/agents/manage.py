@@ -11,7 +11,7 @@ from contract.codec import Unreadable
 from contract.records import Command, ReplyFinished
 from contract.refusals import Refusal
 from contract.state import View
-from contract.topics import MESSAGE_BYTES, STATE
+from contract.topics import RECORD_BYTES, STATE
 from processors.agents.settle import Publish
 from processors.control import replay
 from processors.control.base import Decision, Facts
@@ -20,7 +20,6 @@ from processors.gate import Gate, Load
 
 log = logging.getLogger(__name__)
 WEIGHTLESS = Load("", 0)
-LARGEST_BYTES = MESSAGE_BYTES - 64 * 1024  # a decision: what it changes, together, and its answer
 
 
 class Managing(NamedTuple):
@@ -89,8 +88,8 @@ async def _newly_decided(command: Command, at: int, tools: Managing) -> Decision
     decision = refusals.too_late() if late else _decided(command, tools.view, facts)
     if isinstance(decision, Decision) and decision.changes:
         said = codec.encode(replay.kept(command, at, decision, facts.now_ms))
-        if len(said) > LARGEST_BYTES:
-            return refusals.too_large(LARGEST_BYTES)
+        if len(said) > RECORD_BYTES:  # Kafka would not take it, and this agent would try for ever
+            return refusals.quota(f"This would come to {len(said)} bytes; a change may have at most {RECORD_BYTES}.")
         await tools.publish(STATE.name, replay.KEY, said)
     return decision
 

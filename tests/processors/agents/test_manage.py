@@ -133,6 +133,19 @@ async def test_a_refusal_writes_nothing() -> None:
     assert stage.acks == [0]
 
 
+async def test_what_would_grow_beyond_a_record_is_refused_and_the_next_command_is_not() -> None:
+    stage = Stage()
+    bodies: list[Any] = [{"add_tags": [{"key": f"{number}", "value": "x" * 2_000_000}]} for number in range(4)]
+    bodies.append({"delete_tags": ["0"]})
+    patches = [
+        command("endpoint.patch_tags", body, target="chat", command_id=f"c{n}") for n, body in enumerate(bodies, 2)
+    ]
+    answers = await stage.run(command(), *patches)
+    assert [answer.status for answer in answers] == [200, 200, 200, 200, 400, 200]
+    assert msgspec.json.decode(answers[4].body)["error_code"] == "QUOTA_EXCEEDED"
+    assert [tag.key for tag in stage.world.view.endpoints["chat"].tags] == ["1", "2"]
+
+
 async def test_a_command_past_its_deadline_changes_nothing() -> None:
     stage = Stage()
     stage.now_ms = T0 + 1_000
@@ -270,10 +283,3 @@ async def test_a_topic_of_commands_made_anew_counts_from_0_and_its_commands_are_
     stage.now_ms = later
     fresh = command(body=NAMED, command_id="c2", received_at_ms=later, deadline_ms=later + 1_000)
     assert [answer.status for answer in await stage.run(fresh)] == [200, 200]
-
-
-async def test_a_change_too_large_for_the_topic_is_refused_and_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processors.agents.manage.LARGEST_BYTES", 100)
-    stage = peopled()
-    (answer,) = await stage.run(AFTER_ALL["create"])
-    assert (answer.status, stage.steps.count("written"), stage.crashes) == (413, 0, [])
