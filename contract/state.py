@@ -1,7 +1,7 @@
 """Resources on `gateway.state` and their fold into a view.
 
 Keys: `endpoint/NAME`, `served_entity/ID`, `token/HASH`, `principal/NAME`, `group/NAME`, `scope/NAME`,
-`secret/SCOPE/KEY`, `permission/ENDPOINT_ID`, `authorization/tokens`. A null value deletes.
+`secret/SCOPE/KEY`, `permission/ENDPOINT_ID`, `authorization/tokens`, `decision/last`. A null value deletes.
 """
 
 from collections.abc import Mapping
@@ -125,6 +125,21 @@ class Authorization(msgspec.Struct, frozen=True, kw_only=True):
     v: int = 1
 
 
+class LastDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """What the writer of this topic decided last; on it before what it changes, so that a replay completes it.
+
+    `offset`: the command's on `gateway.commands`. `body`: the answer. `changes`: keys and values here; null deletes.
+    """
+
+    command_id: str
+    offset: int
+    decided_at_ms: int
+    status: int
+    body: msgspec.Raw
+    changes: tuple[tuple[str, msgspec.Raw], ...] = ()
+    v: int = 1
+
+
 KINDS: Mapping[str, type] = {
     "endpoint": Endpoint,
     "served_entity": ServedEntityRow,
@@ -135,7 +150,9 @@ KINDS: Mapping[str, type] = {
     "secret": Secret,
     "permission": Permission,
     "authorization": Authorization,
+    "decision": LastDecision,
 }
+UNASKED = ("token", "decision")  # kinds that no request waits for
 
 
 def key(kind: str, *parts: str) -> str:
@@ -164,7 +181,7 @@ def group_named(subject: str) -> str | None:
 class View:
     """The configuration as of `offset`; folding is the only way it changes.
 
-    `config_offset`: offset of the last record that is not a token, what a request waits for in a worker's view.
+    `config_offset`: offset of the last record that a request waits for in a worker's view: no token, no decision.
     `groups_of`: by member, the groups that list it themselves; `memberships` says all that somebody is in.
     """
 
@@ -181,6 +198,7 @@ class View:
         self.permissions: dict[str, Permission] = {}
         self.authorizations: dict[str, Authorization] = {}
         self.served_entities: dict[str, ServedEntityRow] = {}
+        self.decisions: dict[str, LastDecision] = {}
         self.groups_of: dict[str, tuple[str, ...]] = {}
         self._memberships: dict[str, tuple[str, ...]] = {}
         self._maps: dict[str, dict[Any, Any]] = {
@@ -193,13 +211,14 @@ class View:
             "secret": self.secrets,
             "permission": self.permissions,
             "authorization": self.authorizations,
+            "decision": self.decisions,
         }
 
     def fold(self, raw_key: str, value: bytes | None, offset: int) -> None:
         """Take one record of `gateway.state`; unknown kinds are counted and left out."""
         self.offset = offset
         kind, _, name = raw_key.partition("/")
-        if kind != "token":
+        if kind not in UNASKED:
             self.config_offset = offset
         into = self._maps.get(kind)
         if into is None:
@@ -242,6 +261,11 @@ class View:
                 queue += further
             known = self._memberships[member] = tuple(reached)
         return known
+
+    @property
+    def last_decision(self) -> LastDecision | None:
+        """What the writer decided last."""
+        return self.decisions.get("last")
 
     def is_admin(self, name: str) -> bool:
         """Whether `name` is an active admin: by themselves, or as a member of `admins` or of a group in it."""

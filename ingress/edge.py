@@ -48,7 +48,7 @@ class Bodies:
     def _expected(self, scope: Scope) -> int:
         declared = wire.header(scope["headers"], b"content-length")
         if declared is not None:
-            return int(declared) if declared.isdigit() else 0
+            return int(declared) if declared.isdecimal() else 0  # a superscript is a digit
         # a body in chunks does not say how long it will be: the most is held for it until that shows
         return self.limit_bytes if wire.header(scope["headers"], b"transfer-encoding") else 0
 

@@ -210,6 +210,8 @@ class Worker:
                 publish=self.bus.publish,
                 reply=self.bus.reply,
                 bury=self.bury,
+                gate=self.gate,
+                fresh=self.fresh,
             )
         )
         self._declare(REQUESTS.name, "serve", serve)

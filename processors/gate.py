@@ -137,6 +137,7 @@ class Gate:
         if task.cancelled() or error is not None:
             # Not acked: the event is replayed by whoever owns the partition next.
             logs.event(log, logging.ERROR, "task_failed", error=repr(error))
+            self.open = False  # and nothing is begun any more
             self._crash(error or asyncio.CancelledError())
             return
         entry.done = True

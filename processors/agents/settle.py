@@ -10,7 +10,7 @@ from contract import codec, refusals
 from contract.endpoint import Endpoint
 from contract.limits import PAYLOAD_SIDE_BYTES
 from contract.records import PayloadTable, ReplyFinished, RequestLogged, RequestReceived
-from contract.topics import LOG
+from contract.topics import LOG, RECORD_BYTES
 from processors.agents.case import Case, Outcome
 from processors.agents.observing import all_findings
 from processors.agents.streaming import end_of
@@ -18,6 +18,8 @@ from processors.payload import counting, texts
 from processors.rate_limits.admission import Booking
 
 UNLOGGED = {"rate_limited", "too_many_in_flight"}  # in endpoint_usage, not in the payload table (design 6)
+
+ERROR_CHARACTERS = 1024 * 1024  # what is left of a message that does not fit into a record
 
 
 class Publish(Protocol):
@@ -59,8 +61,11 @@ def named(outcome: Outcome, request_id: str) -> Outcome:
     """The outcome, whose error body names the request: what the caller and the log get."""
     if not outcome.refusal:
         return outcome
-    said = refusals.envelope(outcome.error_code, outcome.message, request_id)
-    return msgspec.structs.replace(outcome, answer=msgspec.json.encode(said))
+    body = msgspec.json.encode(refusals.envelope(outcome.error_code, outcome.message, request_id))
+    if len(body) <= RECORD_BYTES:
+        return msgspec.structs.replace(outcome, answer=body)
+    # a provider's error of megabytes grows as text inside JSON, and no record would hold it
+    return named(msgspec.structs.replace(outcome, message=outcome.message[:ERROR_CHARACTERS]), request_id)
 
 
 async def _to_log(case: Case, row: RequestLogged, tools: Settling) -> None:

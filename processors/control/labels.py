@@ -53,7 +53,8 @@ def patched(tags: Sequence[Tag], added: Sequence[Tag], deleted: Sequence[str]) -
     ['a', 'c']
     """
     by_key = {tag.key: tag for tag in tags} | {tag.key: tag for tag in added}
-    return tuple(tag for key, tag in by_key.items() if key not in deleted)
+    gone = set(deleted)  # a body may hold hundreds of thousands of either
+    return tuple(tag for key, tag in by_key.items() if key not in gone)
 
 
 @managed

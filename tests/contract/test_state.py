@@ -66,6 +66,13 @@ def test_an_unreadable_group_changes_nothing() -> None:
     assert view.unreadable == 1 and view.groups_of == {"x": ("a",)}
 
 
+def test_no_request_waits_for_a_token_or_a_decision() -> None:
+    view = folded([("a", ["x"])])
+    view.fold("token/x", None, 1)
+    view.fold("decision/last", None, 2)
+    assert (view.config_offset, view.offset, view.unreadable) == (0, 2, 0)
+
+
 def test_an_admin_is_active_and_flagged_or_in_the_group() -> None:
     view = folded([("admins", ["member", "idle"])])
     for name, active, flag in (("member", True, False), ("idle", False, True), ("flagged", True, True)):

@@ -66,7 +66,7 @@ def covered_run(done: set[int], needy: set[int], covered: int) -> list[int]:
     return head_run(free)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_with_snapshots_an_offset_goes_when_all_before_are_done_and_covered(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 12))

@@ -7,7 +7,8 @@ import pytest
 from contract.endpoint import AiGateway, Enabled, InferenceTable
 from contract.limits import PAYLOAD_SIDE_BYTES
 from contract.records import RequestReceived, Submitted
-from processors.agents.settle import payload_table
+from contract.topics import RECORD_BYTES
+from processors.agents.settle import ERROR_CHARACTERS, payload_table
 from processors.providers.base import HttpAnswer
 from tests.processors.agents.world import TABLE, World, endpoint, failing, good, request
 from tests.support import errors
@@ -104,6 +105,14 @@ async def test_an_error_body_names_its_request_and_the_row_has_the_same_bytes(na
     await world.serve(request(endpoint=named))
     assert errors.named(world.answer, world.row.request_id).keys() == {"error_code", "message"}
     assert world.row.response is not None and world.row.response.encode() == bytes(world.finish.body)
+
+
+async def test_a_providers_error_that_no_record_would_hold_is_cut() -> None:
+    world = World()
+    world.provider.steps = [HttpAnswer(status=400, body=b'"' + b"\\\\" * 4 * 1024 * 1024 + b'"')]
+    await world.serve(request())
+    assert (world.finish.status, world.crashes) == (400, [])
+    assert len(world.finish.body) < RECORD_BYTES and len(world.answer["message"]) == ERROR_CHARACTERS
 
 
 async def test_a_good_answer_is_passed_on_without_a_word_about_errors() -> None:

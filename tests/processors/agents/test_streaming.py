@@ -208,7 +208,7 @@ async def test_no_chunk_of_another_shape_is_a_defect(choices: Any, behavior: str
 TEXT = "Mail bob@example.com or call +1 212 555 0142 today, please."
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(0, len(TEXT)), max_size=8))
 def test_a_guarded_stream_says_the_same_however_it_is_cut(places: list[int]) -> None:
     places = sorted(places)

@@ -91,7 +91,7 @@ def named_groups(view: View) -> set[str]:
     return limited | {name for subject in subjects if (name := state.group_named(subject)) is not None}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(steps=st.lists(Steps, max_size=14))
 def test_nothing_contains_itself_or_names_what_is_gone_and_an_admin_is_left(steps: list[tuple[str, str, Any]]) -> None:
     office = Office()
@@ -104,7 +104,7 @@ def test_nothing_contains_itself_or_names_what_is_gone_and_an_admin_is_left(step
     assert view.is_admin(ADMIN)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(steps=st.lists(Steps, max_size=14))
 def test_a_view_made_from_what_the_topic_keeps_says_the_same(steps: list[tuple[str, str, Any]]) -> None:
     office = Office()
