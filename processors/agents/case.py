@@ -95,7 +95,7 @@ class Case:
         self.transit: Transit | None = None  # seals the replies, where values are put back into them
         self.restoring: Any = None  # these values
         # What no guardrail has read yet is not logged where its values may lie on no topic.
-        self.logged_request: bytes = b"null" if self.reversible or request.sealed else self.body
+        self.logged_request: bytes = b"null" if self.reversible else self.body
         self.input_characters = 0
         self.input_verdict: Verdict = PASSED  # the checks'; judges come after them
         self.output_verdict: Verdict = PASSED

@@ -123,7 +123,8 @@ def test_in_json_the_value_is_escaped_however_the_brackets_are_written(value: st
 
 def test_an_escaped_backslash_before_what_looks_like_a_bracket_is_no_bracket() -> None:
     values = {"<PHONE_NUMBER_1>": "5\n5"}
-    written = json.dumps({"pattern": "\\u003cPHONE_NUMBER_1\\u003e"})
+    written = '{"pattern": "\\\\u003cPHONE_NUMBER_1\\u003e"}'
+    assert json.loads(written) == {"pattern": "\\u003cPHONE_NUMBER_1>"}
     spelled = spelling(values, in_json=True)
     assert spelled.restored(written) == written
     assert in_pieces(written, range(len(written)), spelled) == written
