@@ -61,3 +61,4 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 PASSED = Verdict(outcome="passed")
+RULES_VERSION = "1"  # of what is found; a row of the log says by which it was found
