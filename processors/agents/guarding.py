@@ -13,7 +13,7 @@ from processors.agents.findings import Side as Side
 from processors.agents.findings import note, seen_in
 from processors.guardrails import envelope
 from processors.guardrails.base import PASSED, Rules, Verdict
-from processors.payload import guarded, texts
+from processors.payload import fields, guarded, texts
 from processors.payload.counting import Usage
 from processors.payload.guarded import Piece
 
@@ -148,6 +148,8 @@ async def guarded_request(case: Case, body: Body, checking: Checking) -> Body | 
             return too_many
     if rules_of(endpoint, "input").idle:
         return body
+    if fields.is_deep(body):
+        return refusals.bad_request("Body: nested too deeply for its texts to be checked")
     walk = guarded.request(endpoint.task, body, calls=beyond(endpoint, "input").tool_calls)
     pieces = guarded.pieces(walk)
     case.input_verdict = verdict = await _checked(case, endpoint, "input", pieces, checking)

@@ -46,7 +46,7 @@ class Guards:
         return [*before, guarded.without_logprobs({**chunk, "choices": choices})]
 
     def _choice(self, choice: Json, before: list[Json]) -> Json:
-        index, last = index_of(choice), choice.get("finish_reason") is not None
+        index, last = index_of(choice), bool(choice.get("finish_reason"))
         guards = self._choices.setdefault(index, {})
         ended: set[Place] = set()
 
@@ -205,7 +205,7 @@ class ArgumentsGuard:
 
 def _says_nothing(choice: Json) -> bool:
     said = (choice.get(part) for part in ("delta", "message", "text"))
-    return choice.get("finish_reason") is None and all(_is_silent(part) for part in said)
+    return not choice.get("finish_reason") and all(_is_silent(part) for part in said)
 
 
 def _is_silent(value: Any) -> bool:

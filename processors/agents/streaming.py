@@ -143,7 +143,10 @@ class Flow:
         self._emit(chunk, data)
 
     def _emit(self, chunk: Json, data: bytes | None = None) -> None:
-        self._merged.add(chunk)
+        try:
+            self._merged.add(chunk)
+        except RecursionError:
+            raise ProviderUnreachable("an event is nested too deeply") from None
         if not (self._hide_usage and chunk.get("usage") and not chunk.get("choices")):
             self._write((texts.encoded(chunk) if data is None else data).decode())
 
@@ -166,7 +169,7 @@ class Flow:
         for choice in texts.dicts(chunk, "choices"):
             index = index_of(choice)
             self._open.add(index)
-            if choice.get("finish_reason") is not None:
+            if choice.get("finish_reason"):
                 self._finished.add(index)
 
     def all_choices_finished(self) -> bool:

@@ -21,7 +21,6 @@ _ESCAPE = re.compile(
 )
 _HALF = re.compile(r"\\(?:u[0-9a-fA-F]{0,3}|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?)?\Z")
 _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_NO_LETTERS = re.compile(r"[\W\d_]+")
 
 
 class Token(NamedTuple):
@@ -136,8 +135,9 @@ def _unescaped(escape: re.Match[str]) -> str:
 
 
 def _lead(key: str) -> str:
-    words = _NO_LETTERS.sub(" ", key[:LEAD]).strip()
-    return f"{words}: " if words else ""
+    """The key without digits and signs: it tells what a value is, and never is a part of it."""
+    words = "".join(one if one.isalpha() or one in "_.- " else "_" for one in key[:LEAD])
+    return f"{words}: " if any(map(str.isalpha, words)) else ""
 
 
 def _read(text: str) -> list[Token]:

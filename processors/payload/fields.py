@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 Json = dict[str, Any]
 
-# Names and kinds of things, signed or encrypted strings, and what holds an image, a sound or a file.
+# Strings that name or type something, are signed or encrypted, or are a sound's or a file's bytes.
 NO_TEXT = frozenset({
     "role", "id", "type", "object", "index", "status", "format", "detail", "mime_type", "media_type",
     "tool_call_id", "call_id", "file_id", "signature", "thought_signature", "encrypted_content", "data", "b64_json",
-    "image_url", "input_image", "input_audio", "audio_url", "video_url", "file", "cache_control",
+    "file_data",
 })  # fmt: skip
+MEDIA = frozenset({"image_url", "input_image", "audio_url", "video_url"})  # an address, or a whole image in it
+DEEPEST = 100  # levels; what lies deeper is no text for anybody
 CALLS = ("tool_calls", "function_call")
 COMPLETE = "annotations"  # a list whose items come whole, other lists' items may come in pieces
 
@@ -33,11 +35,39 @@ def walked(value: Any, place: Place, put: Put) -> Any:
     """The value with each of its texts replaced by what `put` makes of it."""
     if isinstance(value, str):
         return put(place, value, False)
+    if len(place) > DEEPEST:
+        return value
     if isinstance(value, dict):
-        return {key: one if key in NO_TEXT else walked(one, (*place, key), put) for key, one in value.items()}
+        return {key: one if _is_no_text(key, one) else walked(one, (*place, key), put) for key, one in value.items()}
     if isinstance(value, list):
         return [walked(one, (*place, item_of(one, at)), put) for at, one in enumerate(value)]
     return value
+
+
+def every_string(value: Any, change: Callable[[str], str], depth: int = 0) -> Any:
+    """The value with each of its strings changed, whatever it is for."""
+    if isinstance(value, str):
+        return change(value)
+    if depth > DEEPEST:
+        return value
+    if isinstance(value, dict):
+        return {key: every_string(one, change, depth + 1) for key, one in value.items()}
+    return [every_string(one, change, depth + 1) for one in value] if isinstance(value, list) else value
+
+
+def _is_no_text(key: str, value: Any) -> bool:
+    return (key in NO_TEXT and isinstance(value, str)) or key in MEDIA
+
+
+def is_deep(value: Any) -> bool:
+    """Whether there is something deeper than `walked` goes."""
+    level = [value]
+    for _ in range(DEEPEST):
+        nested = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [inner for one in nested for inner in one]
+        if not level:
+            return False
+    return True
 
 
 def item_of(one: Any, at: int) -> Item | int:

@@ -126,11 +126,7 @@ def replaced(walk: Walk, found: Sequence[Piece], texts: Sequence[str]) -> Replac
 
 def swapped(value: Any, changes: dict[str, str]) -> Any:
     """JSON in which each string that was changed elsewhere is changed, too, wherever it stands."""
-    if isinstance(value, str):
-        return changes.get(value, value)
-    if isinstance(value, dict):
-        return {key: swapped(one, changes) for key, one in value.items()}
-    return [swapped(one, changes) for one in value] if isinstance(value, list) else value
+    return fields.every_string(value, lambda text: changes.get(text, text))
 
 
 def without_logprobs(body: Body) -> Body:

@@ -27,7 +27,7 @@ class Choice:
             self._add_delta(choice["delta"])
         if isinstance(choice.get("text"), str):
             self.text.append(choice["text"])
-        if choice.get("finish_reason") is not None:
+        if choice.get("finish_reason"):
             self._finish_reason = choice["finish_reason"]
 
     def _add_delta(self, delta: Json) -> None:

@@ -88,6 +88,16 @@ async def test_the_caller_reads_which_texts_were_blocked_without_what_is_in_them
     assert element["anonymized_input"] == [{"role": "user", "content": "I am\n<EMAIL_ADDRESS>"}]
 
 
+DEEP = b"[" * 150 + b'"bob@example.com"' + b"]" * 150
+
+
+async def test_what_is_nested_too_deeply_to_be_read_is_refused() -> None:
+    raw = b'{"messages":[],"documents":' + DEEP + b"}"
+    world = await asked(raw, guarded("input", "MASK"))
+    assert (world.finish.status, world.provider.calls) == (400, [])
+    assert (await asked(raw, guarded("output", "MASK"))).finish.status == 200
+
+
 # ---- calls of tools ----
 
 
@@ -162,6 +172,12 @@ async def test_every_text_of_an_answer_is_guarded_and_counted(field: str) -> Non
     assert world.answer["choices"][0]["message"] == {"role": "assistant", field: "Mail <EMAIL_ADDRESS>"}
     assert world.row.output_character_count == len(f"Mail {MAIL}")
     assert world.row.response == bytes(world.finish.body).decode()
+
+
+async def test_an_answer_nested_too_deeply_is_no_defect() -> None:
+    raw = b'{"choices":[{"message":{"content":"Hello","more":' + b"[" * 900 + b"]" * 900 + b"}}]}"
+    world = await asked(QUESTION, guarded("output", "MASK"), answer=HttpAnswer(status=200, body=raw))
+    assert (world.finish.status, bytes(world.finish.body)) == (200, raw)
 
 
 async def test_an_answer_in_parts_is_guarded() -> None:

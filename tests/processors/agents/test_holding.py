@@ -268,6 +268,25 @@ def test_what_was_found_names_its_field_and_place() -> None:
     ]
 
 
+@pytest.mark.parametrize("reason", [None, ""])
+def test_a_choice_that_only_seems_to_end_is_held_on(reason: Any) -> None:
+    out = run([chunk({"content": text}, finish=reason) for text in ("bob@exam", "ple.com")])
+    assert message(out)["content"] == "<EMAIL_ADDRESS>"
+
+
+@settings(max_examples=100, deadline=None)
+@given(ARGUMENTS.map(json.dumps) | LOOSE, SIZES)
+def test_a_keyword_in_arguments_blocks_a_stream_where_it_blocks_the_whole(text: str, sizes: list[int]) -> None:
+    rules = Rules(keywords=("12", "Example", "\u3067\u3059\u3001", "@"))
+    guards = Guards(rules, calls=True)
+    for part in pieces(text, sizes):
+        guards.passed(chunk(call(part)))
+    guards.rest()
+    answer = {"choices": [{"message": {"tool_calls": [{"function": {"arguments": text}}]}}]}
+    said = [piece.text for piece in guarded.pieces(guarded.answer(answer, calls=True))]
+    assert (guards.verdict is not None) == (apply(said, rules).outcome == "blocked")
+
+
 @pytest.mark.parametrize("behavior", ["MASK", "BLOCK"])
 def test_whoever_only_watches_changes_nothing_and_sees_everything(behavior: Any) -> None:
     watch = Watch(Rules(pii=behavior, keywords=("secret",)), calls=False)

@@ -100,6 +100,7 @@ ENDINGS: list[tuple[Any, ...]] = [
     (),
     (b"no json",),
     (b'{"a":"\xff"}',),
+    (b'{"choices":[{"delta":{"a":' + b'[{"a":' * 400 + b"1" + b"}]" * 400 + b"}}]}",),
     (b'{"error":{"message":"x"}}', DONE),
 ]
 

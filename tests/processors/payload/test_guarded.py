@@ -125,8 +125,8 @@ def test_a_text_knows_its_field_and_what_was_put_before_it() -> None:
     assert [(piece.field, piece.lead, piece.text) for piece in pieces] == [
         (0, 0, "last"),
         (1, 0, "my_account"),
-        (1, 12, "my account: 12345678"),
-        (1, 12, "my account: b"),
+        (1, 12, "my_account: 12345678"),
+        (1, 12, "my_account: b"),
         (2, 0, "x"),
     ]
 
