@@ -185,7 +185,7 @@ class ArgumentsGuard:
             case "bare":
                 self._begin(token.lead)
                 said = self._own(self._guard.feed(token.text)) + self._own(self._guard.finish())
-                return arguments.bare(token.text, said)
+                return token.text if said == token.text else arguments.quoted(said)
             case "text":
                 return self._own(self._guard.feed(token.text))
         return token.text

@@ -20,6 +20,9 @@ _ESCAPE = re.compile(
     r"|u(?P<code>[0-9a-fA-F]{4})|(?P<short>[\"\\/bfnrt]))"
 )
 _HALF = re.compile(r"\\(?:u[0-9a-fA-F]{0,3}|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?)?\Z")
+_TOKEN = re.compile(
+    r"(?P<between>[\s{}\[\],:]+)|\"(?P<said>[^\"\\]*+(?:\\(?:.|\Z)[^\"\\]*+)*+)\"?|(?P<bare>[^\"{}\[\],:]+)", re.DOTALL
+)
 _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -140,37 +143,51 @@ def _lead(key: str) -> str:
     return f"{words}: " if any(map(str.isalpha, words)) else ""
 
 
-def _read(text: str) -> list[Token]:
-    """A whole text's tokens, each string's pieces joined."""
-    scanner, tokens = Scanner(), list[Token]()
-    for token in (*scanner.feed(text), *scanner.finish()):
-        if token.kind == "said" and tokens and tokens[-1].kind == "said":
-            tokens[-1] = Token("said", tokens[-1].text + token.text, tokens[-1].lead)
-        elif token.kind == "said":
-            tokens.append(Token("said", token.text, tokens[-1].lead))
+class Said(NamedTuple):
+    """What whole arguments say in one place. `start`, `end`: where it stands, without quotes."""
+
+    text: str
+    lead: str
+    kind: Literal["text", "said", "bare"]
+    start: int
+    end: int
+
+
+def said(text: str) -> list[Said]:
+    """What whole arguments say, read as `Scanner` does: strings that are not empty, and what stands there unquoted."""
+    start = len(text) - len(text.lstrip())
+    if text[start : start + 1] not in _BEGINS:
+        return [Said(text[start:], "", "text", start, len(text))] if start < len(text) else []
+    found: list[Said] = []
+    leads: dict[str, str] = {}
+    key = lead = ""
+    for token in _TOKEN.finditer(text, start):
+        if token.lastgroup == "between":
+            sign = token[0].lstrip()[:1]
+            if sign == ":" and key:
+                lead = leads[key] if key in leads else leads.setdefault(key, _lead(key))
+            key = "" if sign else key
+        elif token.lastgroup == "said":
+            read = token["said"] if "\\" not in token["said"] else _ESCAPE.sub(_unescaped, token["said"])
+            key = read[:LEAD]
+            if read:
+                found.append(Said(read, lead, "said", *token.span("said")))
         else:
-            tokens.append(token)
-    return tokens
-
-
-def said(text: str) -> list[Token]:
-    """What whole arguments say: their strings that are not empty, and what stands there unquoted."""
-    return [token for token in _read(text) if token.kind in ("text", "said", "bare")]
+            read, key = token[0].rstrip(), ""
+            found.append(Said(read, lead, "bare", token.start(), token.start() + len(read)))
+    return found
 
 
 def saying(text: str, others: Iterator[str]) -> str:
-    """The arguments with the next of `others` in place of each that `said` tells; as they are where none differs."""
-    parts, differs = list[str](), False
-    for token in _read(text):
-        if token.kind not in ("text", "said", "bare"):
-            parts.append(token.text)
-            continue
+    """The arguments with the next of `others` in place of each thing that `said` tells; the rest is left as it is."""
+    parts, at = list[str](), 0
+    for one in said(text):
         other = next(others)
-        differs = differs or other != token.text
-        parts.append(
-            other if token.kind == "text" else escaped(other) if token.kind == "said" else bare(token.text, other)
-        )
-    return "".join(parts) if differs else text
+        if other != one.text:
+            new = other if one.kind == "text" else escaped(other) if one.kind == "said" else quoted(other)
+            parts += (text[at : one.start], new)
+            at = one.end
+    return "".join((*parts, text[at:]))
 
 
 def escaped(said: str) -> str:
@@ -178,6 +195,6 @@ def escaped(said: str) -> str:
     return msgspec.json.encode(said).decode()[1:-1]
 
 
-def bare(before: str, after: str) -> str:
-    """What stands in place of something unquoted: a string once it was masked, so that it stays JSON."""
-    return before if before == after else f'"{escaped(after)}"'
+def quoted(said: str) -> str:
+    """What stands in place of something unquoted once it was masked, so that it stays JSON."""
+    return f'"{escaped(said)}"'

@@ -92,6 +92,17 @@ def test_the_tokens_are_the_same_however_the_text_is_cut(text: str, places: list
 
 
 @given(LOOSE | VALUES.map(json.dumps))
+@example('"a\\')
+def test_whole_arguments_say_what_their_tokens_do(text: str) -> None:
+    lead, found = "", []
+    for token in read(text):
+        lead = token.lead if token.kind in ("open", "bare") else lead
+        if token.kind in ("text", "said", "bare"):
+            found.append(("" if token.kind == "text" else lead, token.text))
+    assert said(text) == found
+
+
+@given(LOOSE | VALUES.map(json.dumps))
 def test_arguments_that_say_the_same_are_left_as_they_are(text: str) -> None:
     texts = iter([token.text for token in arguments.said(text)])
     assert arguments.saying(text, texts) == text
