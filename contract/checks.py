@@ -65,10 +65,14 @@ def gateway(asked: AiGatewayAsked, name: str, before: AiGateway | None = None, a
     return next(_gateway_problems(asked, name, before, at), None)
 
 
-def judged(asked: AiGatewayAsked | None, *, safety: bool, topics: bool, at: str = "") -> Refusal | None:
-    """Guardrails that need a judge, where `safety` and `topics` say whether there is one; the writer alone knows."""
+def judged(
+    asked: AiGatewayAsked | None, *, safety: bool, topics: bool, injection: bool, at: str = ""
+) -> Refusal | None:
+    """Guardrails that need a judge; `safety`, `topics`, `injection`: whether there is one; the writer alone knows."""
     guardrails = None if asked is None else asked.guardrails
-    return None if guardrails is None else next(_judge_problems(guardrails, safety, topics, f"{at}guardrails"), None)
+    if guardrails is None:
+        return None
+    return next(_judge_problems(guardrails, safety, topics, injection, f"{at}guardrails"), None)
 
 
 def old_limits(asked: RateLimitsAsked) -> Refusal | None:
@@ -245,7 +249,7 @@ def _table_problems(asked: InferenceTableAsked, name: str, before: InferenceTabl
             yield refusals.invalid(f"{at}: disable the inference table before you change catalog, schema or prefix")
 
 
-def _judge_problems(asked: GuardrailsAsked, safety: bool, topics: bool, at: str) -> Problems:
+def _judge_problems(asked: GuardrailsAsked, safety: bool, topics: bool, injection: bool, at: str) -> Problems:
     for side, guardrail in (("input", asked.input), ("output", asked.output)):
         if guardrail is not None and guardrail.safety and not safety:
             text = "no guard model is configured, so safety cannot be switched on"
@@ -255,6 +259,10 @@ def _judge_problems(asked: GuardrailsAsked, safety: bool, topics: bool, at: str)
             yield refusals.not_supported(f"{at}.{side}.valid_topics: {text}")
     if asked.output is not None and asked.output.valid_topics:
         yield refusals.not_supported(f"{at}.output.valid_topics: topics are checked on input alone")
+    beyond = None if asked.input is None else asked.input.extensions
+    if beyond is not None and beyond.prompt_injection and not injection:
+        text = "no guard model is configured, so prompt injection cannot be looked for"
+        yield refusals.not_supported(f"{at}.input.extensions.prompt_injection: {text}")
 
 
 def _guardrail_problems(asked: GuardrailAsked, at: str) -> Problems:

@@ -20,6 +20,21 @@ class Requester(msgspec.Struct, frozen=True, kw_only=True):
     admin: bool = False
 
 
+class Submitted(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a Kafka producer's query lies on `gateway.submissions`, and where its answer goes.
+
+    `key`: the producer's, in base64. `reply_topic`: null: nobody is answered. `reply_partition`: null: the key decides.
+    `client_request_id`: what the header said; the answer gets the same header.
+    """
+
+    partition: int
+    offset: int
+    key: bytes | None = None
+    reply_topic: str | None = None
+    reply_partition: int | None = None
+    client_request_id: str | None = None
+
+
 class RequestReceived(msgspec.Struct, frozen=True, kw_only=True):
     """A query accepted by the ingress, on `gateway.requests`.
 
@@ -27,6 +42,8 @@ class RequestReceived(msgspec.Struct, frozen=True, kw_only=True):
     `config_version`: offset on `gateway.state` that the worker's view must have reached.
     `body`: the caller's JSON object, byte for byte.
     `served_entity`: the one entity that may answer, whatever the split; empty: the split and the fallbacks decide.
+    `submitted`: it came by Kafka; its answer goes to the producer's topic, and the ingress hears only that it ended.
+    `sealed`: the body, sealed, where the endpoint masks reversibly; `body` is null then.
     """
 
     request_id: str
@@ -43,13 +60,25 @@ class RequestReceived(msgspec.Struct, frozen=True, kw_only=True):
     client_request_id: str | None = None
     usage_context: dict[str, str] | None = None
     served_entity: str = ""
+    submitted: Submitted | None = None
+    sealed: str = ""
     v: int = 1
+
+
+class SubmissionAnswered(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a submission, on the producer's own topic. `body`: what an HTTP caller would get with `status`."""
+
+    request_id: str
+    client_request_id: str | None
+    status: int
+    body: msgspec.Raw
 
 
 class ReplyStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="started"):
     """The first piece of a streamed answer, `seq` 0. `data`: server-sent events, ready to send.
 
     `attempt` names the worker's try: after a crash another worker starts another one, which must not be mixed in.
+    `sealed`: `data`, sealed, where values were put back into it; `data` is empty then.
     """
 
     request_id: str
@@ -58,17 +87,19 @@ class ReplyStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", 
     data: str
     served_entity_name: str = ""
     config_version: int = -1
+    sealed: str = ""
     v: int = 1
 
 
 class ReplyChunk(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="chunk"):
-    """A further piece of a streamed answer; `seq` counts from 1 without gaps."""
+    """A further piece of a streamed answer; `seq` counts from 1 without gaps. `sealed`: as in `ReplyStarted`."""
 
     request_id: str
     boot_id: str
     attempt: str
     seq: int
     data: str
+    sealed: str = ""
     v: int = 1
 
 
@@ -77,6 +108,7 @@ class ReplyFinished(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind",
 
     `body`: JSON for a whole answer. `data`: last events of a stream, whose `seq` is the number of pieces before.
     `state_offset`: for an answered command, where its change lies on `gateway.state`.
+    `sealed`: `data` of a stream (`attempt` is set), else `body`, sealed; that field is empty or null then.
     """
 
     request_id: str
@@ -89,6 +121,7 @@ class ReplyFinished(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind",
     served_entity_name: str = ""
     config_version: int = -1
     state_offset: int = -1
+    sealed: str = ""
     v: int = 1
 
 

@@ -5,6 +5,8 @@ Texts and codes: api-contract.md 1.4, 3.4, 3.5. Codes are strings, because MLflo
 
 import msgspec
 
+REQUEST_INFO = "type.googleapis.com/google.rpc.RequestInfo"
+
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """A decided "no": HTTP status, the vendor's error code, a message that names the field, our own word for it."""
@@ -15,9 +17,15 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
-def body(refusal: Refusal) -> bytes:
-    """The vendor's error envelope."""
-    return msgspec.json.encode({"error_code": refusal.error_code, "message": refusal.message})
+def envelope(error_code: str, message: str, request_id: str) -> dict[str, object]:
+    """The vendor's error envelope. `details` name the request as the SDK reads it (`get_error_details()`)."""
+    details = [{"@type": REQUEST_INFO, "request_id": request_id, "serving_data": ""}]
+    return {"error_code": error_code, "message": message, "details": details}
+
+
+def body(refusal: Refusal, request_id: str) -> bytes:
+    """A refusal in the vendor's error envelope."""
+    return msgspec.json.encode(envelope(refusal.error_code, refusal.message, request_id))
 
 
 def naming(refusal: Refusal, request_id: str) -> Refusal:
@@ -67,6 +75,11 @@ def forbidden(message: str) -> Refusal:
 def admins_only() -> Refusal:
     """403: what only admins may do."""
     return forbidden("Only workspace admins may do this.")
+
+
+def no_tokens() -> Refusal:
+    """403: an admin has said who may use tokens, and the owner of this one is not among them."""
+    return forbidden("User does not have permission to use access tokens (CAN_USE on tokens is needed).")
 
 
 def unknown_endpoint() -> Refusal:
@@ -165,6 +178,12 @@ def internal(request_id: str) -> Refusal:
     """500: a defect of ours; the log has the rest under this id."""
     text = f"Internal error. [ReqId: {request_id}]"
     return Refusal(status=500, error_code="INTERNAL_ERROR", message=text, name="internal")
+
+
+def unopened(what: str) -> Refusal:
+    """500: a sealed record that this part of the gateway cannot open. `what`: request or answer."""
+    text = f"The sealed {what} cannot be opened: it is damaged, or ingress and workers have different master keys."
+    return Refusal(status=500, error_code="INTERNAL_ERROR", message=text, name="unopened")
 
 
 def caller_gone() -> Refusal:

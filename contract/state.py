@@ -1,7 +1,7 @@
 """Resources on `gateway.state` and their fold into a view.
 
 Keys: `endpoint/NAME`, `served_entity/ID`, `token/HASH`, `principal/NAME`, `group/NAME`, `scope/NAME`,
-`secret/SCOPE/KEY`, `permission/ENDPOINT_ID`. A null value deletes.
+`secret/SCOPE/KEY`, `permission/ENDPOINT_ID`, `authorization/tokens`, `decision/last`. A null value deletes.
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,11 @@ Level = Literal["CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"]
 LEVELS: Mapping[str, int] = {"CAN_VIEW": 1, "CAN_QUERY": 2, "CAN_MANAGE": 3}
 ScopeLevel = Literal["READ", "WRITE", "MANAGE"]
 SCOPE_LEVELS: Mapping[str, int] = {"READ": 1, "WRITE": 2, "MANAGE": 3}
+TokenLevel = Literal["CAN_USE", "CAN_MANAGE"]
 ADMINS = "admins"  # whoever is in this group is an admin
 USERS = "users"  # everybody is in this group, and nobody is listed
+GROUP_MARK = "group:"
+TOKENS = "tokens"  # what there is an `Authorization` for
 
 
 class ServedEntityRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +74,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """A group; `members` are principals' names."""
+    """A group; `members` are principals' names, and `group:NAME` for a group that is in it with all its own."""
 
     id: str
     name: str
@@ -114,6 +117,29 @@ class Permission(msgspec.Struct, frozen=True, kw_only=True):
     v: int = 1
 
 
+class Authorization(msgspec.Struct, frozen=True, kw_only=True):
+    """Who, besides the admins, may use what is the gateway's own, here `tokens`: principal or `group:NAME` -> level."""
+
+    name: str
+    levels: dict[str, TokenLevel]
+    v: int = 1
+
+
+class LastDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """What the writer of this topic decided last; on it before what it changes, so that a replay completes it.
+
+    `offset`: the command's on `gateway.commands`. `body`: the answer. `changes`: keys and values here; null deletes.
+    """
+
+    command_id: str
+    offset: int
+    decided_at_ms: int
+    status: int
+    body: msgspec.Raw
+    changes: tuple[tuple[str, msgspec.Raw], ...] = ()
+    v: int = 1
+
+
 KINDS: Mapping[str, type] = {
     "endpoint": Endpoint,
     "served_entity": ServedEntityRow,
@@ -123,7 +149,10 @@ KINDS: Mapping[str, type] = {
     "scope": SecretScope,
     "secret": Secret,
     "permission": Permission,
+    "authorization": Authorization,
+    "decision": LastDecision,
 }
+UNASKED = ("token", "decision")  # kinds that no request waits for
 
 
 def key(kind: str, *parts: str) -> str:
@@ -136,14 +165,24 @@ def key(kind: str, *parts: str) -> str:
 
 
 def group(name: str) -> str:
-    """A group as the subject of a grant; no principal is called like that."""
-    return f"group:{name}"
+    """A group as the subject of a grant or as a member; no principal is called like that."""
+    return f"{GROUP_MARK}{name}"
+
+
+def group_named(subject: str) -> str | None:
+    """The name of the group that a subject is; None for a principal.
+
+    >>> group_named("group:staff"), group_named("ann@example.com")
+    ('staff', None)
+    """
+    return subject.removeprefix(GROUP_MARK) if subject.startswith(GROUP_MARK) else None
 
 
 class View:
     """The configuration as of `offset`; folding is the only way it changes.
 
-    `config_offset`: offset of the last record that is not a token, what a request waits for in a worker's view.
+    `config_offset`: offset of the last record that a request waits for in a worker's view: no token, no decision.
+    `groups_of`: by member, the groups that list it themselves; `memberships` says all that somebody is in.
     """
 
     def __init__(self) -> None:
@@ -157,8 +196,11 @@ class View:
         self.scopes: dict[str, SecretScope] = {}
         self.secrets: dict[tuple[str, str], Secret] = {}
         self.permissions: dict[str, Permission] = {}
+        self.authorizations: dict[str, Authorization] = {}
         self.served_entities: dict[str, ServedEntityRow] = {}
+        self.decisions: dict[str, LastDecision] = {}
         self.groups_of: dict[str, tuple[str, ...]] = {}
+        self._memberships: dict[str, tuple[str, ...]] = {}
         self._maps: dict[str, dict[Any, Any]] = {
             "endpoint": self.endpoints,
             "served_entity": self.served_entities,
@@ -168,13 +210,15 @@ class View:
             "scope": self.scopes,
             "secret": self.secrets,
             "permission": self.permissions,
+            "authorization": self.authorizations,
+            "decision": self.decisions,
         }
 
     def fold(self, raw_key: str, value: bytes | None, offset: int) -> None:
         """Take one record of `gateway.state`; unknown kinds are counted and left out."""
         self.offset = offset
         kind, _, name = raw_key.partition("/")
-        if kind != "token":
+        if kind not in UNASKED:
             self.config_offset = offset
         into = self._maps.get(kind)
         if into is None:
@@ -192,6 +236,7 @@ class View:
             self._regroup(name, before, resource)
 
     def _regroup(self, name: str, before: Group | None, after: Group | None) -> None:
+        self._memberships.clear()  # worked out again for whoever asks next: groups change far less often than they ask
         old, new = (set() if one is None else set(one.members) for one in (before, after))
         for member in old - new:
             left = tuple(other for other in self.groups_of[member] if other != name)
@@ -201,16 +246,44 @@ class View:
         for member in new - old:
             self.groups_of[member] = (*self.groups_of.get(member, ()), name)
 
+    def memberships(self, member: str) -> tuple[str, ...]:
+        """The groups that a principal, or `group:NAME`, is in: those that list it, then those that list these, and on.
+
+        `users` is left out. A group within itself, which the writer refuses, would do no harm here.
+        """
+        known = self._memberships.get(member)
+        if known is None:
+            reached = dict.fromkeys(self.groups_of.get(member, ()))
+            queue = list(reached)
+            for name in queue:
+                further = [one for one in self.groups_of.get(group(name), ()) if one not in reached]
+                reached |= dict.fromkeys(further)
+                queue += further
+            known = self._memberships[member] = tuple(reached)
+        return known
+
+    @property
+    def last_decision(self) -> LastDecision | None:
+        """What the writer decided last."""
+        return self.decisions.get("last")
+
     def is_admin(self, name: str) -> bool:
-        """Whether `name` is an active admin: by themselves, or as a member of `admins`."""
+        """Whether `name` is an active admin: by themselves, or as a member of `admins` or of a group in it."""
         principal = self.principals.get(name)
         if principal is None or not principal.active:
             return False
-        return principal.admin or ADMINS in self.groups_of.get(name, ())
+        return principal.admin or ADMINS in self.memberships(name)
+
+    def may_use_tokens(self, name: str) -> bool:
+        """Whether `name` may have and use tokens: everybody may, until an admin has said who; admins always may."""
+        said = self.authorizations.get(TOKENS)
+        if said is None:
+            return True
+        return self.is_admin(name) or any(subject in said.levels for subject in self.subjects(name))
 
     def subjects(self, name: str) -> tuple[str, ...]:
         """Whose grants `name` holds: their own, their groups', everybody's."""
-        return (name, *map(group, self.groups_of.get(name, ())), group(USERS))
+        return (name, *map(group, self.memberships(name)), group(USERS))
 
     def level(self, endpoint: Endpoint, name: str) -> int:
         """The highest permission `name` holds on `endpoint`: 0 none, else `LEVELS`. Admins and the creator manage."""

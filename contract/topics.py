@@ -8,6 +8,7 @@ MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 MESSAGE_BYTES = 12 * 1024 * 1024  # a body of 4 MiB, written as JSON text inside JSON, at its worst
+RECORD_BYTES = MESSAGE_BYTES - 64 * 1024  # of what a record carries; the rest is for what stands beside it
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,10 +18,11 @@ from fastapi import FastAPI
 from contract import logs
 from contract.records import Requester
 from contract.refusals import Refusal
-from contract.state import View
+from contract.state import ADMINS, USERS, View
 from ingress import sealing
 from ingress.bus import Bus, Replies, slot_of
 from ingress.commands import Commands
+from ingress.edge import Call
 from ingress.identity import Identity, token_hash
 from ingress.intake import Intake
 from ingress.ports import Boot
@@ -36,7 +37,7 @@ from ingress.web import Outside, application
 LOG = logging.getLogger("ingress")
 POLL_SECONDS = 0.05
 RETRY_SECONDS = 1.0
-SUBMISSIONS_DRAIN_SECONDS = 10.0
+SUBMISSIONS_CLOSE_SECONDS = 10.0
 PATIENT_TIMES = 10  # so often no answer is what a start looks like: workers come up after us
 FIRST_ADMIN_SECONDS = 2.0  # a worker that starts after the question may not see it: better to ask again soon
 
@@ -81,24 +82,31 @@ class FirstAdmin(msgspec.Struct, frozen=True, kw_only=True):
     known_by: str
 
     def known_to(self, view: View) -> bool:
-        """Whether the view holds them, as an admin, and their token."""
+        """Whether the view holds them, as an admin, their token, and the vendor's groups, which older states lack.
+
+        Whether they are in `admins` does not count: other admins may take them out of it.
+        """
         principal = view.principals.get(self.name)
-        return principal is not None and principal.admin and self.known_by in view.tokens
+        known = principal is not None and principal.admin and self.known_by in view.tokens
+        return known and ADMINS in view.groups and USERS in view.groups
 
     async def ensure(self, commands: Commands, view: View) -> None:
         """Ask for them until the view holds them."""
         wanted = {"name": self.name, "display_name": self.name.partition("@")[0], "hash": self.known_by}
         refusals = 0
         while not self.known_to(view):
-            answer = await commands.ask(
-                Requester(name=self.name, admin=True), "bootstrap.admin", wanted, seconds=FIRST_ADMIN_SECONDS
-            )
+            answer = await commands.ask(self._asking(), "bootstrap.admin", wanted, seconds=FIRST_ADMIN_SECONDS)
             refused = isinstance(answer, Refusal) or answer.status != 200
             if refused:
                 refusals += 1
                 level = logging.INFO if refusals <= PATIENT_TIMES else logging.WARNING
                 logs.event(LOG, level, "no first admin yet")
             await asyncio.sleep(RETRY_SECONDS if refused else POLL_SECONDS)
+
+    def _asking(self) -> Call:
+        """What stands for a call over HTTP: nobody is known yet who could make one."""
+        requester = Requester(name=self.name, admin=True)
+        return Call(request_id=str(uuid.uuid4()), requester=requester, path={}, query={}, body=b"")
 
 
 async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> None:
@@ -112,7 +120,14 @@ async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> 
     )
     client_id = f"headgate-ingress-{boot_id[:8]}"
     bus = Bus(settings.brokers, client_id)
-    waiters = Waiters(boot_id=boot_id, limit=settings.waiting, stream_bytes=settings.stream_bytes, cancel=bus.cancel)
+    key = sealing.key_bytes(master_key.reveal())
+    waiters = Waiters(
+        boot_id=boot_id,
+        limit=settings.waiting,
+        stream_bytes=settings.stream_bytes,
+        cancel=bus.cancel,
+        opened=lambda reply: sealing.reply_opened(reply, key),
+    )
     replies = Replies(settings.brokers, client_id, boot.slot, waiters)
     state = StateReader(settings.brokers, client_id)
     admin = FirstAdmin(name=settings.admin_email, known_by=token_hash(admin_token.reveal()))
@@ -126,7 +141,7 @@ async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> 
     app, commands = application(
         Outside(
             settings=settings,
-            master_key=sealing.key_bytes(master_key.reveal()),
+            master_key=key,
             boot=boot,
             state=state,
             waiters=waiters,
@@ -137,8 +152,9 @@ async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> 
     )
     web = server(app, settings)
     outbox = KafkaOutbox(settings.brokers, client_id)
-    ways = Ways(waiters=waiters, publish=bus.publish, cancel=bus.cancel, outbox=outbox)
-    submissions = _submissions(settings, boot, state, ways)
+    ways = Ways(waiters=waiters, publish=bus.publish, outbox=outbox)
+    intake = Intake(state=state, boot=boot, request_ms=settings.request_seconds * 1000, master_key=key)
+    submissions = _submissions(settings, boot, intake, state, ways)
     reader = SubmissionReader(settings.brokers, client_id, submissions.accept, 2 * settings.request_seconds * 1000)
 
     async def become_ready() -> None:
@@ -149,27 +165,27 @@ async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> 
         await admin.ensure(commands, state.view)
 
     parts = (bus.run(), replies.run(), state.run(), outbox.run(), reader.run(), become_ready())
-    await _together(web, submissions, parts)
+    await _together(web, reader, parts)
 
 
-def _submissions(settings: Settings, boot: Boot, state: StateReader, ways: Ways) -> Submissions:
+def _submissions(settings: Settings, boot: Boot, intake: Intake, state: StateReader, ways: Ways) -> Submissions:
     """The way in for Kafka's producers, with the same checks as HTTP's."""
     return Submissions(
         identity=Identity(state, boot.now),
-        intake=Intake(state=state, boot=boot, request_ms=settings.request_seconds * 1000),
+        intake=intake,
         boot=boot,
         ways=ways,
         body_bytes=settings.body_bytes,
     )
 
 
-async def _together(web: Server, submissions: Submissions, parts: tuple[Coroutine[Any, Any, None], ...]) -> None:
+async def _together(web: Server, reader: SubmissionReader, parts: tuple[Coroutine[Any, Any, None], ...]) -> None:
     tasks = [asyncio.create_task(part) for part in parts]
     for task in tasks:
         task.add_done_callback(lambda done: _stop_on_defect(web, done))
     try:
         await web.serve()
-        await submissions.drain(SUBMISSIONS_DRAIN_SECONDS)
+        await reader.close(SUBMISSIONS_CLOSE_SECONDS)
     finally:
         for task in tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""Records out and replies in. With views.py and submission_bus.py, the only place that knows aiokafka."""
+"""Records out and replies in. With reading.py, views.py and submission_bus.py, the only place that knows aiokafka."""
 
 import asyncio
 import logging
@@ -13,6 +13,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from contract import codec, logs, topics
 from contract.codec import Unreadable
 from contract.records import Cancelled, Reply
+from ingress.reading import for_ever, started
 from ingress.waiting import Waiters
 
 LOG = logging.getLogger(__name__)
@@ -154,12 +155,7 @@ class Replies:
 
     async def run(self) -> None:
         """Read for ever, until cancelled; an outage is waited out, and nothing in between is passed over."""
-        while True:
-            try:
-                await self._read()
-            except KafkaError as error:
-                logs.event(LOG, logging.WARNING, "replies interrupted", error=type(error).__name__)
-            await asyncio.sleep(RETRY_SECONDS)
+        await for_ever(self._read, "replies interrupted")
 
     async def _read(self) -> None:
         consumer = AIOKafkaConsumer(
@@ -172,11 +168,8 @@ class Replies:
             max_partition_fetch_bytes=FETCH_BYTES,
             check_crcs=False,
         )
-        try:
-            await consumer.start()
+        async with started(consumer):
             await self._follow(consumer)
-        finally:
-            await consumer.stop()
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         consumer.assign([self._partition])

@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 
 from contract import codec, refusals, topics
-from contract.records import Command, ReplyFinished, Requester
+from contract.records import Command, ReplyFinished
 from contract.refusals import Refusal
+from ingress.edge import Call
 from ingress.ports import Boot, Publish, State
 from ingress.waiting import Silence, Waiters
 from ingress.wire import Answer
@@ -26,18 +27,19 @@ class Commands:
         self._seconds = seconds
 
     async def ask(
-        self, requester: Requester, action: str, body: Any, target: str = "", seconds: float | None = None
+        self, call: Call, action: str, body: Any, target: str = "", seconds: float | None = None
     ) -> Answer | Refusal:
         """The writer's answer, once the own view holds the change; 503 broker down, 504 no writer in time.
 
+        `call`: who asks; the command has the id of their request, so that what the writer says names it.
         `body`: anything that JSON can say, with nothing secret in it. `seconds`: other than usual.
         """
         within_s = self._seconds if seconds is None else seconds
         received_at_ms = self._boot.now()
         command = Command(
-            command_id=self._boot.new_id(),
+            command_id=call.request_id,
             action=action,
-            requester=requester,
+            requester=call.requester,
             received_at_ms=received_at_ms,
             deadline_ms=received_at_ms + int(within_s * 1000),
             reply_slot=self._boot.slot,

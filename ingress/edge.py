@@ -48,7 +48,7 @@ class Bodies:
     def _expected(self, scope: Scope) -> int:
         declared = wire.header(scope["headers"], b"content-length")
         if declared is not None:
-            return int(declared) if declared.isdigit() else 0
+            return int(declared) if declared.isdecimal() else 0  # a superscript is a digit
         # a body in chunks does not say how long it will be: the most is held for it until that shows
         return self.limit_bytes if wire.header(scope["headers"], b"transfer-encoding") else 0
 
@@ -95,7 +95,7 @@ class Edge:
     async def send(self, send: Send, request_id: str, answer: Answer | Refusal) -> None:
         """Send a whole answer."""
         if isinstance(answer, Refusal):
-            answer = wire.refused(refusals.naming(answer, request_id))
+            answer = wire.refused(refusals.naming(answer, request_id), request_id)
         await send_whole(send, answer.status, self.head(answer.content_type, request_id), answer.body)
 
 
@@ -109,6 +109,7 @@ async def send_whole(send: Send, status: int, headers: wire.RawHeaders, body: by
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A management call by somebody known. `path`, `query`: the URL's parameters."""
 
+    request_id: str
     requester: Requester
     path: Mapping[str, str]
     query: Mapping[str, str]
@@ -128,9 +129,9 @@ class Managed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         request_id = self._edge.begin(scope)
-        await self._edge.send(send, request_id, await self._answer(scope, receive))
+        await self._edge.send(send, request_id, await self._answer(request_id, scope, receive))
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer | Refusal:
+    async def _answer(self, request_id: str, scope: Scope, receive: Receive) -> Answer | Refusal:
         requester = await self._edge.identity.requester(wire.bearer(scope["headers"]))
         if isinstance(requester, Refusal):
             return requester
@@ -139,7 +140,8 @@ class Managed:
             return body
         try:
             query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-            call = Call(requester=requester, path=scope["path_params"], query=query, body=body)
+            path = scope["path_params"]
+            call = Call(request_id=request_id, requester=requester, path=path, query=query, body=body)
             return await self._handler(call)
         finally:
             self._edge.bodies.release(body)

@@ -17,14 +17,19 @@ def token_hash(token: str) -> str:
 
 
 def lookup(view: View, known_by: str, now_ms: int) -> Requester | Refusal:
-    """Whom a token stands for at `now_ms`; 401 when it is unknown, expired, or its owner is no more."""
+    """Whom a token stands for at `now_ms`; 401 when it is unknown, expired, or its owner is no more.
+
+    403 when the owner may not use tokens (any more): it is kept, and works again when they may.
+    """
     token = view.tokens.get(known_by)
     if token is None or 0 <= token.expires_at_ms <= now_ms:
         return refusals.bad_token()
     owner = view.principals.get(token.owner)
     if owner is None or not owner.active:
         return refusals.bad_token()
-    groups = (*view.groups_of.get(owner.name, ()), USERS)
+    if not view.may_use_tokens(owner.name):
+        return refusals.no_tokens()
+    groups = (*view.memberships(owner.name), USERS)
     return Requester(name=owner.name, kind=owner.kind, groups=groups, admin=view.is_admin(owner.name))
 
 

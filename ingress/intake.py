@@ -2,12 +2,12 @@
 
 import msgspec
 
-from contract import refusals
+from contract import refusals, sealed
 from contract.endpoint import Endpoint
 from contract.records import Requester, RequestReceived
 from contract.refusals import Refusal
 from contract.state import LEVELS
-from ingress import wire
+from ingress import sealing, wire
 from ingress.ports import Boot, State
 
 LOOK_SECONDS = 1.0
@@ -44,10 +44,11 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 class Intake:
     """Checks queries against the configuration as this process knows it."""
 
-    def __init__(self, *, state: State, boot: Boot, request_ms: int) -> None:
+    def __init__(self, *, state: State, boot: Boot, request_ms: int, master_key: bytes) -> None:
         self._state = state
         self._boot = boot
         self._request_ms = request_ms
+        self._master_key = master_key
 
     async def query(self, asked: Asked) -> Query | Refusal:
         """The query, when the requester may send it; such a "no" leaves no row on the event log."""
@@ -76,6 +77,8 @@ class Intake:
             usage_context=envelope.usage_context,
             served_entity=asked.served_entity,
         )
+        if sealed.is_reversible(endpoint):
+            record = sealing.request_sealed(record, self._master_key)
         return Query(record=record, keyed=bool(endpoint.ai_gateway and endpoint.ai_gateway.rate_limits))
 
     async def _endpoint(self, name: str, asked: Asked) -> Endpoint | Refusal:

@@ -27,28 +27,26 @@ TESTS: Mapping[str, Callable[[str, str], bool]] = {
 }
 
 
-def refused(refusal: Refusal) -> Answer:
-    """A refusal as SCIM says it; the vendor's two keys are there for whoever reads those."""
-    return _refused(refusal.status, refusal.error_code, refusal.message)
+def refused(refusal: Refusal, request_id: str) -> Answer:
+    """A refusal as SCIM says it; the vendor's keys are there for whoever reads those."""
+    return _refused(refusal.status, refusals.envelope(refusal.error_code, refusal.message, request_id))
 
 
 def translated(answer: Answer) -> Answer:
     """The writer's answer; its refusals as SCIM says them."""
     if answer.status < 400:
         return answer
-    said = msgspec.json.decode(answer.body)
-    return _refused(answer.status, said["error_code"], said["message"])
+    return _refused(answer.status, msgspec.json.decode(answer.body))
 
 
-def _refused(status: int, code: str, message: str) -> Answer:
+def _refused(status: int, envelope: dict[str, object]) -> Answer:
     kind = KINDS.get(status)
     body = {
         "schemas": [f"{MESSAGES}:Error"],
-        "detail": message,
+        "detail": envelope["message"],
         "status": str(status),
         **({"scimType": kind} if kind else {}),
-        "error_code": code,
-        "message": message,
+        **envelope,
     }
     return Answer(body=msgspec.json.encode(body), status=status)
 

@@ -6,8 +6,12 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from contract import sealed as transit
+from contract.records import Reply, ReplyFinished, RequestReceived
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -35,18 +39,21 @@ def key_bytes(text: str) -> bytes:
     return key
 
 
-def seal(secret: str | bytes, key: bytes) -> str:
-    """Encrypt `secret`; a new nonce each time, so equal secrets do not look equal."""
+def seal(secret: str | bytes, key: bytes, bound_to: bytes | None = None) -> str:
+    """Encrypt `secret`; a new nonce each time, so equal secrets do not look equal.
+
+    `bound_to`: what must be said again to open it.
+    """
     nonce = os.urandom(NONCE_BYTES)
     plain = secret.encode() if isinstance(secret, str) else secret
-    return base64.b64encode(nonce + AESGCM(key).encrypt(nonce, plain, None)).decode()
+    return base64.b64encode(nonce + AESGCM(key).encrypt(nonce, plain, bound_to)).decode()
 
 
-def opened(sealed: str, key: bytes) -> bytes:
+def opened(sealed: str, key: bytes, bound_to: bytes | None = None) -> bytes:
     """Decrypt what `seal` made; `Unsealable` otherwise."""
     try:
         data = base64.b64decode(sealed, validate=True)
-        return AESGCM(key).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], None)
+        return AESGCM(key).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], bound_to)
     except (binascii.Error, InvalidTag, ValueError) as error:
         raise Unsealable("the secret cannot be opened with this master key") from error
 
@@ -58,6 +65,25 @@ def unseal(sealed: str, key: bytes) -> str:
     except UnicodeDecodeError:
         # `from None`: the error's own text would show the secret's bytes
         raise Unsealable("the secret is no text") from None
+
+
+def request_sealed(record: RequestReceived, master_key: bytes) -> RequestReceived:
+    """The record with its body sealed, for the workers alone."""
+    key = transit.key_of(master_key, record.request_id)
+    sealed = seal(bytes(record.body), key, transit.bound_to(record))
+    return msgspec.structs.replace(record, body=msgspec.Raw(b"null"), sealed=sealed)
+
+
+def reply_opened(reply: Reply, master_key: bytes) -> Reply | None:
+    """The reply as the worker meant it; None when it was sealed with another key, for another place, or is damaged."""
+    try:
+        key = transit.key_of(master_key, reply.request_id)
+        plain = opened(reply.sealed, key, transit.bound_to(reply))
+        if isinstance(reply, ReplyFinished) and not reply.attempt:
+            return msgspec.structs.replace(reply, body=msgspec.Raw(plain), sealed="")
+        return msgspec.structs.replace(reply, data=plain.decode(), sealed="")
+    except (Unsealable, UnicodeDecodeError):
+        return None
 
 
 def plaintexts_sealed(value: Any, seal_one: Callable[[str], str]) -> Any:

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from contract import logs, topics
+from ingress.reading import for_ever, started
 from ingress.submissions import Submission
 
 LOG = logging.getLogger(__name__)
@@ -17,7 +18,6 @@ BATCH = 100
 POLL_MS = 1_000
 RETRY_SECONDS = 0.3
 REQUEST_TIMEOUT_MS = 1_500
-STOP_SECONDS = 3.0
 SEND_SECONDS = 10.0
 
 
@@ -44,17 +44,26 @@ class SubmissionReader:
         self._client_id = client_id
         self._accept = accept
         self._patience_ms = patience_ms
+        self._closing = False
+        self._left = asyncio.Event()
 
     async def run(self) -> None:
         """Read for ever, until cancelled; an outage is waited out."""
-        while True:
-            try:
-                await self._read()
-            except KafkaError as error:
-                logs.event(LOG, logging.WARNING, "submissions interrupted", error=type(error).__name__)
-            await asyncio.sleep(RETRY_SECONDS)
+        await for_ever(self._read, "submissions interrupted")
+
+    async def close(self, seconds: float) -> None:
+        """Take no more. What is being accepted is committed first and the group is left; at most `seconds`."""
+        self._closing = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._left.wait(), seconds)
 
     async def _read(self) -> None:
+        if not self._closing:
+            await self._take()
+        self._left.set()
+        await asyncio.Event().wait()  # for ever, until cancelled
+
+    async def _take(self) -> None:
         consumer = AIOKafkaConsumer(
             topics.SUBMISSIONS.name,
             bootstrap_servers=self._brokers,
@@ -64,14 +73,9 @@ class SubmissionReader:
             auto_offset_reset="earliest",
             max_poll_interval_ms=self._patience_ms,
         )
-        try:
-            await consumer.start()
-            while True:
+        async with started(consumer):
+            while not self._closing:
                 await self._batch(consumer)
-        finally:
-            with contextlib.suppress(TimeoutError):
-                # it says goodbye to its group: to a broker that hangs, for 40 s if it were let
-                await asyncio.wait_for(consumer.stop(), STOP_SECONDS)
 
     async def _batch(self, consumer: AIOKafkaConsumer) -> None:
         found = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)

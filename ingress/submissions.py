@@ -14,12 +14,12 @@ from typing import Any, Protocol
 import msgspec
 
 from contract import codec, logs, refusals, topics
-from contract.records import ReplyFinished, RequestReceived
+from contract.records import RequestReceived, SubmissionAnswered, Submitted
 from contract.refusals import Refusal
 from ingress import wire
 from ingress.identity import Identity
 from ingress.intake import Asked, Intake, Query
-from ingress.ports import Boot, Cancel, Publish
+from ingress.ports import Boot, Publish
 from ingress.waiting import Waiter, Waiters
 
 LOG = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ OURS = ("gateway.", "__")  # an answer must never be taken for a record of ours,
 IN_FLIGHT = 1_000
 ANSWER_TRIES = 5
 RETRY_SECONDS = 0.3
-GRACE_SECONDS = 2.0  # the worker's own 504 comes first
+GRACE_SECONDS = 2.0
 STREAMED = refusals.invalid("stream: a submission is answered by one record; leave it out")
 
 
@@ -66,7 +66,7 @@ class Poison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outbox(Protocol):
-    """Where answers and dead letters go; not the bus of the requests, so that a bad reply topic harms only itself."""
+    """Where refusals and dead letters go; not the bus of the requests, so that a bad reply topic harms only itself."""
 
     async def knows(self, topic: str, partition: int | None) -> bool:
         """Whether the broker has that topic, with that partition; an outage is waited out."""
@@ -83,11 +83,10 @@ class Outbox(Protocol):
 
 
 class Ways(msgspec.Struct, frozen=True, kw_only=True):
-    """The ways out and back: requests by `publish`, answers by `outbox`, what the workers say by `waiters`."""
+    """The ways out and back: requests by `publish`, refusals by `outbox`; by `waiters`, that a request has ended."""
 
     waiters: Waiters
     publish: Publish
-    cancel: Cancel
     outbox: Outbox
 
 
@@ -116,15 +115,11 @@ def envelope(headers: Mapping[str, bytes]) -> Envelope | Poison:
     )
 
 
-def answer(request_id: str, client_request_id: str | None, status: int, body: msgspec.Raw) -> bytes:
-    """The value of an answer's record."""
-    return codec.encode(
-        {"request_id": request_id, "client_request_id": client_request_id, "status": status, "body": body}
-    )
-
-
 class Submissions:
-    """Takes submissions in and brings their answers back; at most `IN_FLIGHT` answers are awaited at once."""
+    """Takes submissions in. The workers answer them, whatever becomes of this process; it waits for their ends alone.
+
+    At most `IN_FLIGHT` are on their way at once: a flood waits where it was written, its time not begun.
+    """
 
     def __init__(self, *, identity: Identity, intake: Intake, boot: Boot, ways: Ways, body_bytes: int) -> None:
         self._identity = identity
@@ -133,28 +128,18 @@ class Submissions:
         self._ways = ways
         self._body_bytes = body_bytes
         self._room = asyncio.Semaphore(IN_FLIGHT)
-        self._answers: set[asyncio.Task[None]] = set()
-        self._awaited: set[str] = set()
-        self._closed = False
+        self._under_way: dict[str, asyncio.Task[None]] = {}
 
     async def accept(self, submission: Submission) -> None:
         """Bring one so far that its offset may be committed: on `gateway.requests`, refused, or among the dead letters.
 
         An outage is waited out: nothing is lost but what the broker has lost.
         """
-        if self._closed:
-            await asyncio.Event().wait()  # for ever: not committed, so whoever reads it next takes it
         try:
             await self._accept(submission)
         except Exception as error:  # noqa: BLE001 - the task's edge: one bad record must not stop all behind it
             logs.event(LOG, logging.ERROR, "defect", request_id=submission.request_id, error=type(error).__name__)
             await self._bury(submission, f"defect: {type(error).__name__}")
-
-    async def drain(self, seconds: float) -> None:
-        """Take no more, and wait for the answers that are due."""
-        self._closed = True
-        if self._answers:
-            await asyncio.wait(self._answers, timeout=seconds)
 
     async def _accept(self, submission: Submission) -> None:
         head = envelope(submission.headers)
@@ -167,10 +152,8 @@ class Submissions:
         query = await self._query(submission, head)
         if isinstance(query, Refusal):
             await self._refuse(submission, head, query)
-        elif head.reply_topic is None:
-            await self._published(query)
         else:
-            await self._exchange(submission, head, query)
+            await self._send(query)
 
     async def _query(self, submission: Submission, head: Envelope) -> Query | Refusal:
         body = submission.value or b""
@@ -192,56 +175,48 @@ class Submissions:
             return query
         if query.record.stream:
             return STREAMED
-        return _named(query, head.client_request_id)
+        return _submitted(query, submission, head)
 
     async def _refuse(self, submission: Submission, head: Envelope, refusal: Refusal) -> None:
         """A "no" goes to who asked; where nobody listens, or nothing could be read, it is a dead letter, too."""
         if head.reply_topic is None or refusal.name == "malformed_json":
             await self._bury(submission, f"{refusal.name}: {refusal.message}")
         if head.reply_topic is not None:
-            body = msgspec.Raw(refusals.body(refusal))
-            value = answer(submission.request_id, head.client_request_id, refusal.status, body)
-            await self._reply(submission, head, value)
+            said = SubmissionAnswered(
+                request_id=submission.request_id,
+                client_request_id=head.client_request_id,
+                status=refusal.status,
+                body=msgspec.Raw(refusals.body(refusal, submission.request_id)),
+            )
+            await self._reply(submission, head, codec.encode(said))
 
     async def _published(self, query: Query) -> None:
         value = codec.encode(query.record)
         while not await self._ways.publish(topics.REQUESTS.name, query.key, value, spread=not query.keyed):
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _exchange(self, submission: Submission, head: Envelope, query: Query) -> None:
-        if submission.request_id in self._awaited:
-            return  # read again after a rebalance, and its answer is still due
+    async def _send(self, query: Query) -> None:
+        request_id = query.record.request_id
+        if request_id in self._under_way:
+            return  # read again after a rebalance, and not ended yet
         with ExitStack() as held:
             await self._room.acquire()
             held.callback(self._room.release)
-            waiter = await self._waiter(submission.request_id)
+            waiter = await self._waiter(request_id)
             held.callback(self._ways.waiters.close, waiter)
             await self._published(query)
-            self._awaited.add(submission.request_id)
-            held.callback(self._awaited.discard, submission.request_id)
-            task = asyncio.create_task(self._answer(submission, head, query.record, waiter, held.pop_all()))
-            self._answers.add(task)
-            task.add_done_callback(self._answers.discard)
+            ends = self._under_way[request_id] = asyncio.create_task(self._end(query.record, waiter, held.pop_all()))
+            ends.add_done_callback(lambda _: self._under_way.pop(request_id))
 
     async def _waiter(self, request_id: str) -> Waiter:
         while (waiter := self._ways.waiters.open(request_id)) is None:
             await asyncio.sleep(RETRY_SECONDS)
         return waiter
 
-    async def _answer(
-        self, submission: Submission, head: Envelope, record: RequestReceived, waiter: Waiter, held: ExitStack
-    ) -> None:
+    async def _end(self, record: RequestReceived, waiter: Waiter, held: ExitStack) -> None:
+        """Hold its place until a worker has answered it, or would have by all means."""
         with held:
-            left_s = (record.deadline_ms - self._boot.now()) / 1000 + GRACE_SECONDS
-            reply = await waiter.take(left_s)
-        if isinstance(reply, ReplyFinished):
-            status, body = reply.status, reply.body
-        else:
-            self._ways.cancel(record.request_id)
-            refusal = refusals.too_late()
-            status, body = refusal.status, msgspec.Raw(refusals.body(refusal))
-        value = answer(record.request_id, record.client_request_id, status, body)
-        await self._reply(submission, head, value)
+            await waiter.take((record.deadline_ms - self._boot.now()) / 1000 + GRACE_SECONDS)
 
     async def _reply(self, submission: Submission, head: Envelope, value: bytes) -> None:
         """Deliver an answer; one that cannot be delivered is a dead letter."""
@@ -268,9 +243,19 @@ class Submissions:
             await asyncio.sleep(RETRY_SECONDS)
 
 
-def _named(query: Query, client_request_id: str | None) -> Query:
-    """The query under the producer's own id, unless its body already has one."""
-    if client_request_id is None or query.record.client_request_id is not None:
-        return query
-    record = msgspec.structs.replace(query.record, client_request_id=client_request_id)
+def _submitted(query: Query, submission: Submission, head: Envelope) -> Query:
+    """The query with where it came from; under the producer's own id, unless its body already has one."""
+    own = query.record.client_request_id
+    record = msgspec.structs.replace(
+        query.record,
+        client_request_id=head.client_request_id if own is None else own,
+        submitted=Submitted(
+            partition=submission.partition,
+            offset=submission.offset,
+            key=submission.key,
+            reply_topic=head.reply_topic,
+            reply_partition=head.reply_partition,
+            client_request_id=head.client_request_id,
+        ),
+    )
     return msgspec.structs.replace(query, record=record)

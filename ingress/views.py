@@ -1,16 +1,14 @@
 """The configuration, read from `gateway.state` from its beginning and followed for ever."""
 
 import asyncio
-import logging
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from contract import logs, topics
+from contract import topics
 from contract.state import View
+from ingress.reading import for_ever, started
 
-LOG = logging.getLogger(__name__)
-RETRY_SECONDS = 0.3
 LOOK_SECONDS = 2.0
 FETCH_WAIT_MS = 500
 STATE = TopicPartition(topics.STATE.name, 0)
@@ -103,12 +101,7 @@ class StateReader:
 
     async def run(self) -> None:
         """Read for ever, until cancelled; an outage is waited out."""
-        while True:
-            try:
-                await self._read()
-            except KafkaError as error:
-                logs.event(LOG, logging.WARNING, "state interrupted", error=type(error).__name__)
-            await asyncio.sleep(RETRY_SECONDS)
+        await for_ever(self._read, "state interrupted")
 
     def _consumer(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
@@ -122,16 +115,12 @@ class StateReader:
 
     async def _read(self) -> None:
         # two consumers: on one connection the question for the end would queue behind a fetch that waits for data
-        consumer, ends = self._consumer(), self._consumer()
-        try:
-            await consumer.start()
-            await ends.start()
+        async with started(self._consumer()) as consumer, started(self._consumer()) as ends:
             self._ends = ends
-            await self._follow(consumer, ends)
-        finally:
-            self._ends = None
-            await consumer.stop()
-            await ends.stop()
+            try:
+                await self._follow(consumer, ends)
+            finally:
+                self._ends = None
 
     async def _follow(self, consumer: AIOKafkaConsumer, ends: AIOKafkaConsumer) -> None:
         if self._started_at_end is None:

@@ -1,13 +1,20 @@
 """Who waits for which answer, and in what order a streamed one is let through. No I/O, no clock but the loop's."""
 
 import asyncio
+import logging
 from collections import deque
+from collections.abc import Callable
 from enum import Enum
 
 import msgspec
 
+from contract import logs, refusals
 from contract.records import Reply, ReplyChunk, ReplyFinished, ReplyStarted
 from ingress.ports import Cancel
+
+LOG = logging.getLogger(__name__)
+Opened = Callable[[Reply], Reply | None]
+"""A sealed reply as the worker meant it; None when it cannot be opened."""
 
 
 class Silence(Enum):
@@ -88,14 +95,15 @@ def weight(reply: Reply) -> int:
 class Waiters:
     """Every caller that waits, by request id, and never more than `limit` of them.
 
-    `cancel` is called for a request whose caller has fallen too far behind.
+    `cancel` is called for a request whose caller has fallen too far behind, or whose answer cannot be opened.
     """
 
-    def __init__(self, *, boot_id: str, limit: int, stream_bytes: int, cancel: Cancel) -> None:
+    def __init__(self, *, boot_id: str, limit: int, stream_bytes: int, cancel: Cancel, opened: Opened) -> None:
         self._boot_id = boot_id
         self._limit = limit
         self._stream_bytes = stream_bytes
         self._cancel = cancel
+        self._opened = opened
         self._by_id: dict[str, Waiter] = {}
 
     def __len__(self) -> int:
@@ -117,8 +125,20 @@ class Waiters:
         if reply.boot_id != self._boot_id:
             return
         waiter = self._by_id.get(reply.request_id)
-        if waiter is not None and not waiter.offer(reply):
+        if waiter is None:
+            return
+        if reply.sealed:
+            reply = self._opened(reply) or self._unopened(reply)
+        if not waiter.offer(reply):
             self._cancel(reply.request_id)
+
+    def _unopened(self, reply: Reply) -> Reply:
+        """The end of an answer of which a part cannot be opened: its status, or, of no attempt, a broken stream."""
+        logs.event(LOG, logging.ERROR, "unopened reply", request_id=reply.request_id)
+        self._cancel(reply.request_id)
+        refusal = refusals.unopened("answer")
+        body = msgspec.Raw(refusals.body(refusal, reply.request_id))
+        return ReplyFinished(request_id=reply.request_id, boot_id=reply.boot_id, status=refusal.status, body=body)
 
 
 class Budget:

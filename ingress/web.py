@@ -26,7 +26,7 @@ from ingress.routes.directory import Groups, Principals
 from ingress.routes.extras import Extras
 from ingress.routes.health import Open, Own, discovery, health
 from ingress.routes.management import Endpoints
-from ingress.routes.permissions import Permissions
+from ingress.routes.permissions import Permissions, TokenPermissions
 from ingress.routes.secrets import Secrets
 from ingress.routes.serving import Gateway, Queries
 from ingress.settings import Settings
@@ -37,6 +37,7 @@ API = "/api/2.0"
 ENDPOINTS = f"{API}/serving-endpoints"
 SCIM = f"{API}/preview/scim/v2"
 TOKENS = f"{API}/token-management"
+TOKEN_GRANTS = f"{API}/permissions/authorization/tokens"
 GRANTS = f"{API}/permissions/serving-endpoints/{{id}}"
 QUERIES = "/serving-endpoints"
 
@@ -91,7 +92,12 @@ def _query_routes(app: FastAPI, edge: Edge, outside: Outside) -> None:
     gateway = Gateway(
         edge=edge,
         boot=outside.boot,
-        intake=Intake(state=outside.state, boot=outside.boot, request_ms=outside.settings.request_seconds * 1000),
+        intake=Intake(
+            state=outside.state,
+            boot=outside.boot,
+            request_ms=outside.settings.request_seconds * 1000,
+            master_key=outside.master_key,
+        ),
         waiters=outside.waiters,
         publish=outside.publish,
         cancel=outside.cancel,
@@ -162,11 +168,18 @@ def _identity_rows(state: State, commands: Commands) -> Iterator[tuple[str, str,
     yield "POST", f"{API}/token/create", tokens.create
     yield "GET", f"{API}/token/list", tokens.list
     yield "POST", f"{API}/token/delete", tokens.delete
+    yield "PATCH", f"{API}/token/{{id}}", tokens.update
     yield "POST", f"{TOKENS}/on-behalf-of/tokens", tokens.create_for
     everybodys = TokenManagement(state=state, commands=commands)
     yield "GET", f"{TOKENS}/tokens", everybodys.list
     yield "GET", f"{TOKENS}/tokens/{{id}}", everybodys.get
+    yield "PATCH", f"{TOKENS}/tokens/{{id}}", everybodys.update
     yield "DELETE", f"{TOKENS}/tokens/{{id}}", everybodys.delete
+    users = TokenPermissions(state=state, commands=commands)
+    yield "GET", TOKEN_GRANTS, users.get
+    yield "PUT", TOKEN_GRANTS, users.put
+    yield "PATCH", TOKEN_GRANTS, users.patch
+    yield "GET", f"{TOKEN_GRANTS}/permissionLevels", users.levels
     granted = Permissions(state=state, commands=commands)
     yield "GET", GRANTS, granted.get
     yield "PUT", GRANTS, granted.put
@@ -184,7 +197,7 @@ def _error_answers(app: FastAPI, edge: Edge) -> None:
 
     def respond(request: Request, refusal: Refusal) -> Response:
         request_id = request.scope.get(REQUEST_ID) or edge.begin(request.scope)
-        response = Response(wire.refused(refusal).body, status_code=refusal.status)
+        response = Response(wire.refused(refusal, request_id).body, status_code=refusal.status)
         response.raw_headers = edge.head(wire.JSON, request_id) + response.raw_headers
         return response
 

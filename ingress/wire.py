@@ -93,9 +93,9 @@ def bearer(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     return sent[7:].strip() or None
 
 
-def refused(refusal: Refusal) -> Answer:
+def refused(refusal: Refusal, request_id: str) -> Answer:
     """A refusal in the vendor's envelope."""
-    return Answer(status=refusal.status, body=refusals.body(refusal))
+    return Answer(status=refusal.status, body=refusals.body(refusal, request_id))
 
 
 def answered(value: Any) -> Answer:
@@ -115,11 +115,11 @@ def head(content_type: bytes, request_id: str, workspace_id: bytes, config_versi
     ]
 
 
-def error_event(refusal: Refusal) -> bytes:
-    """A refusal in the middle of a stream: `error` for OpenAI's clients, the vendor's two keys for the others.
+def error_event(refusal: Refusal, request_id: str) -> bytes:
+    """A refusal in the middle of a stream: `error` for OpenAI's clients, the vendor's keys for the others.
 
     api-contract.md 3.3: without a truthy `error` the first kind takes it for one more chunk.
     """
     error = {"message": refusal.message, "code": refusal.error_code, "type": refusal.name}
-    event = {"error": error, "error_code": refusal.error_code, "message": refusal.message}
+    event = {"error": error, **refusals.envelope(refusal.error_code, refusal.message, request_id)}
     return b"data: " + msgspec.json.encode(event) + b"\n\n"

@@ -22,22 +22,23 @@ from contract.topics import CANCELS, COMMANDS, HANDOVERS, REQUESTS, STATE, WINDO
 from processors.agents.attempts import Caller
 from processors.agents.case import Case
 from processors.agents.handover import SIGN_OF_LIFE_S, Handing, HandOvers
-from processors.agents.judging import Judges
+from processors.agents.judges import Judges
 from processors.agents.manage import Managing, managing
 from processors.agents.serve import Serving, serving
 from processors.agents.settle import Settling
 from processors.agents.streaming import Streaming
+from processors.answers import Answers
 from processors.bus import Bus
 from processors.checking import Checker
 from processors.control.base import Facts
 from processors.driver import App, check_versions
 from processors.gate import Bounds, Gate
 from processors.guardrails.safety.base import Model
-from processors.guardrails.topics import Known
+from processors.guardrails.safety.known import Known
 from processors.providers.registry import PROVIDERS
 from processors.providers.secrets import lookup
-from processors.sealing import Opener
-from processors.settings import Settings, guard_key, master_key_text, topics_key
+from processors.sealing import Opener, Transit
+from processors.settings import Settings, guard_key, injection_key, master_key_text, topics_key
 from processors.snapshots import EVERY_S, Windows
 from processors.transport import Transport
 from processors.views import Followed, Follower
@@ -76,16 +77,20 @@ def faust_app(settings: Settings) -> App:
 
 
 def judges(settings: Settings, transport: Transport) -> Judges:
-    """The guard model and the judge of topics, as far as they are configured."""
+    """Whoever is configured to judge safety, topics and prompt injection."""
     guard = Model(url=settings.guard_url, name=settings.guard_model, kind=settings.guard_kind, key=guard_key())
     topics = Model(url=settings.topics_url, name=settings.topics_model, kind="topics", key=topics_key())
+    injection = Model(
+        url=settings.injection_url, name=settings.injection_model, kind=settings.injection_kind, key=injection_key()
+    )
     return Judges(
         calls=transport,
-        safety=guard if guard.url else None,
+        guard=guard if guard.url else None,
         topics=topics if topics.url else None,
-        fail_open=settings.guard_fail_open,
+        injection=injection if injection.url else None,
         timeout_s=settings.guard_timeout_s,
         known=Known(),
+        now=time.monotonic,
     )
 
 
@@ -101,6 +106,7 @@ class Worker:
         self.app = faust_app(settings)
         self.cases: dict[str, Case] = {}
         self.hung_up: dict[str, None] = {}
+        self.answers = Answers(settings.brokers, self.bus.bury)
         self.stopping = asyncio.Event()
         bounds = Bounds(settings.in_flight, settings.in_flight_bytes, settings.endpoint_share)
         self.gate = Gate(bounds, self.crash)
@@ -109,6 +115,7 @@ class Worker:
         self.settling = Settling(
             publish=self.bus.publish,
             reply=self.bus.reply,
+            answer=self.answers.send,
             release=self.windows.settle,
             now_ms=now_ms,
             account_id=settings.account_id,
@@ -196,9 +203,11 @@ class Worker:
                 fresh=self.fresh,
                 cases=self.cases,
                 hung_up=self.hung_up,
+                submitted={},
                 draw=lambda: draw.random() * 100,
                 now_ms=now_ms,
                 finished=self.handovers.finished,
+                transit=Transit(master_key_text(self.settings)),
             )
         )
         manage = managing(
@@ -209,6 +218,8 @@ class Worker:
                 publish=self.bus.publish,
                 reply=self.bus.reply,
                 bury=self.bury,
+                gate=self.gate,
+                fresh=self.fresh,
             )
         )
         self._declare(REQUESTS.name, "serve", serve)
@@ -231,6 +242,7 @@ class Worker:
             workspace_id=self.settings.workspace_id,
             guard=bool(self.settings.guard_url),
             topics=bool(self.settings.topics_url),
+            injection=bool(self.settings.injection_url),
         )
 
     async def take_over(self, assigned: frozenset[TP]) -> None:
@@ -287,6 +299,7 @@ class Worker:
             task.cancel()
         await self.follower.stop()
         await self.transport.close()
+        await self.answers.stop()
         await self.bus.stop()
         self.checker.stop()
         return 1 if self.failed or self.app.crashed else 0

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -53,12 +53,14 @@ class Bus:
 
     async def publish(self, topic: str, key: str, value: bytes | None, partition: int | None = None) -> int:
         """Deliver a record that must not be lost, through broker outages; its offset. BrokerLost after `give_up_s`."""
+        return await self._delivered(topic, lambda: self.send(topic, key, value, partition))
+
+    async def _delivered(self, topic: str, send: Callable[[], Awaitable[Awaitable[Any]]]) -> int:
         started = asyncio.get_running_loop().time()
         attempt = 0
         while True:
             try:
-                delivery = await self.send(topic, key, value, partition)
-                return int((await delivery).offset)
+                return int((await (await send())).offset)
             except KafkaError as error:
                 waited = asyncio.get_running_loop().time() - started
                 logs.event(log, logging.WARNING, "delivery_failed", topic=topic, error=type(error).__name__)
@@ -81,9 +83,11 @@ class Bus:
             asyncio.ensure_future(delivery).add_done_callback(_heard)
 
     async def bury(self, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> None:
-        """Keep an unreadable record, byte for byte, with the reason in its headers."""
-        assert self._producer is not None, "the bus is not started"  # noqa: S101 - a defect, not a condition
-        await self._producer.send_and_wait(DEAD_LETTERS.name, value, key=key, headers=list(headers))
+        """Keep an unreadable record, byte for byte, with the reason in its headers; as `publish` through outages."""
+        producer = self._producer
+        assert producer is not None, "the bus is not started"  # noqa: S101 - a defect, not a condition
+        topic = DEAD_LETTERS.name
+        await self._delivered(topic, lambda: producer.send(topic, value, key=key, headers=list(headers)))
 
 
 def _heard(delivery: "asyncio.Future[Any]") -> None:

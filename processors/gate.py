@@ -56,11 +56,12 @@ class Bounds(NamedTuple):
 
 
 class Entry:
-    """One event in flight. `work` is whatever the owner wants to find again at a hand-over."""
+    """One event in flight. `work` is what its owner can finish after a hand-over; None: it has to be done before."""
 
-    __slots__ = ("done", "event", "handed_over", "load", "needs_cover", "work")
+    __slots__ = ("done", "event", "handed_over", "load", "needs_cover", "task", "work")
 
     def __init__(self, event: Event, load: Load, work: Any, needs_cover: bool) -> None:
+        self.task: asyncio.Task[None] | None = None
         self.event = event
         self.load = load
         self.work = work
@@ -114,7 +115,7 @@ class Gate:
         message = event.message
         self._lanes.setdefault((message.topic, message.partition), deque()).append(entry)
         self._count(load, 1)
-        task = asyncio.create_task(finish)
+        task = entry.task = asyncio.create_task(finish)
         self._tasks.add(task)
         task.add_done_callback(lambda ended: self._ended(ended, entry))
         return entry
@@ -136,6 +137,7 @@ class Gate:
         if task.cancelled() or error is not None:
             # Not acked: the event is replayed by whoever owns the partition next.
             logs.event(log, logging.ERROR, "task_failed", error=repr(error))
+            self.open = False  # and nothing is begun any more
             self._crash(error or asyncio.CancelledError())
             return
         entry.done = True
@@ -173,10 +175,25 @@ class Gate:
         self.open = True
 
     @staticmethod
+    async def delivered(entries: Iterable[Entry]) -> None:
+        """Wait for what must not be left to anybody: dead letters, records published once more, commands."""
+        tasks = {entry.task for entry in entries if entry.work is None and entry.task and not entry.done}
+        if tasks:
+            await asyncio.wait(tasks)
+
+    @staticmethod
     def ack_all(entries: Iterable[Entry]) -> None:
-        """End a hand-over: the offsets may be committed, whether their tasks are done or not."""
+        """End a hand-over: the offsets may be committed, whether their tasks are done or not.
+
+        Save those of a partition from the first one on that had to be done and has failed: they are replayed.
+        """
+        failed: set[Lane] = set()
         for entry in entries:
-            entry.event.ack()
+            lane = (entry.event.message.topic, entry.event.message.partition)
+            if entry.work is None and not entry.done:
+                failed.add(lane)
+            if lane not in failed:
+                entry.event.ack()
 
     async def drained(self, timeout_s: float) -> bool:
         """Wait for every task; False when some are still running after `timeout_s`."""

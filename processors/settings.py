@@ -3,13 +3,13 @@
 import os
 import socket
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 GUARD_KINDS = ("llama-guard-2", "llama-guard-3", "llama-guard-4", "openai-moderations", "shieldgemma")
-EVERY_ENDPOINT = "*"
+INJECTION_KINDS = ("classify", "predict", "chat")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +35,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     guard_kind: str = ""
     topics_url: str = ""
     topics_model: str = ""
-    guard_fail_open: frozenset[str] = frozenset()
+    injection_url: str = ""
+    injection_model: str = ""
+    injection_kind: str = ""
     guard_timeout_s: float = 10.0
 
     @staticmethod
@@ -54,12 +56,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             drain_s=float(_number(env, "HEADGATE_DRAIN_SECONDS", 330)),
             log_raw_payloads=env.get("HEADGATE_LOG_RAW_PAYLOADS", "false").lower() == "true",
             refuse_guarded_streams=env.get("HEADGATE_REFUSE_GUARDED_STREAMS", "false").lower() == "true",
-            guard_url=_address(env, "HEADGATE_GUARD"),
+            guard_url=_address(env, "HEADGATE_GUARD_URL", "HEADGATE_GUARD_MODEL"),
             guard_model=env.get("HEADGATE_GUARD_MODEL", ""),
-            guard_kind=_guard_kind(env),
-            topics_url=_address(env, "HEADGATE_TOPICS"),
+            guard_kind=_kind(env, "HEADGATE_GUARD_KIND", "HEADGATE_GUARD_URL", GUARD_KINDS),
+            topics_url=_address(env, "HEADGATE_TOPICS_URL", "HEADGATE_TOPICS_MODEL"),
             topics_model=env.get("HEADGATE_TOPICS_MODEL", ""),
-            guard_fail_open=_endpoints(env, "HEADGATE_GUARD_FAIL_OPEN"),
+            injection_url=_address(env, "HEADGATE_INJECTION_URL", "HEADGATE_INJECTION_MODEL"),
+            injection_model=env.get("HEADGATE_INJECTION_MODEL", ""),
+            injection_kind=_kind(env, "HEADGATE_INJECTION_KIND", "HEADGATE_INJECTION_URL", INJECTION_KINDS),
             guard_timeout_s=float(_number(env, "HEADGATE_GUARD_SECONDS", 10)),
         )
 
@@ -71,30 +75,22 @@ def _number(env: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _address(env: Mapping[str, str], judge: str) -> str:
+def _address(env: Mapping[str, str], name: str, model: str) -> str:
     """Where a judge is; one that is somewhere has a model, too."""
-    url = env.get(f"{judge}_URL", "")
+    url = env.get(name, "")
     if url and not url.startswith(("http://", "https://")):
-        raise ValueError(f"{judge}_URL must begin with http:// or https://")
-    if url and not env.get(f"{judge}_MODEL"):
-        raise ValueError(f"{judge}_MODEL is required with {judge}_URL")
+        raise ValueError(f"{name} must begin with http:// or https://")
+    if url and not env.get(model):
+        raise ValueError(f"{model} is required with {name}")
     return url
 
 
-def _guard_kind(env: Mapping[str, str]) -> str:
-    """The guard's kind: never guessed, because the same code means different things to two of them."""
-    kind = env.get("HEADGATE_GUARD_KIND", "")
-    if (kind or env.get("HEADGATE_GUARD_URL")) and kind not in GUARD_KINDS:
-        raise ValueError(f"HEADGATE_GUARD_KIND must be one of {', '.join(GUARD_KINDS)}, got {kind!r}")
+def _kind(env: Mapping[str, str], name: str, url: str, kinds: Sequence[str]) -> str:
+    """A judge's kind: never guessed, because the same answer means different things to two of them."""
+    kind = env.get(name, "")
+    if (kind or env.get(url)) and kind not in kinds:
+        raise ValueError(f"{name} must be one of {', '.join(kinds)}, got {kind!r}")
     return kind
-
-
-def _endpoints(env: Mapping[str, str], name: str) -> frozenset[str]:
-    """`false`: none; `true`: all; else their names, separated by commas."""
-    text = env.get(name, "").strip()
-    if text.lower() in ("", "false", "true"):
-        return frozenset({EVERY_ENDPOINT} if text.lower() == "true" else ())
-    return frozenset(part.strip() for part in text.split(",") if part.strip())
 
 
 def guard_key(env: Mapping[str, str] = os.environ) -> str:
@@ -105,6 +101,11 @@ def guard_key(env: Mapping[str, str] = os.environ) -> str:
 def topics_key(env: Mapping[str, str] = os.environ) -> str:
     """The key of the judge of topics; empty where it needs none."""
     return env.get("HEADGATE_TOPICS_KEY", "")
+
+
+def injection_key(env: Mapping[str, str] = os.environ) -> str:
+    """The key of the judge of prompt injection; empty where it needs none."""
+    return env.get("HEADGATE_INJECTION_KEY", "")
 
 
 def master_key_text(settings: Settings, env: Mapping[str, str] = os.environ) -> str:

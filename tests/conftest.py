@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from launcher import jars, java
@@ -11,6 +12,9 @@ from launcher.broker import Broker
 from launcher.java import Java
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# A busy machine makes any example slow; how long things may take is said by the tests that measure it.
+hypothesis.settings.register_profile("headgate")
+hypothesis.settings.load_profile("headgate")
 
 
 @pytest.fixture(scope="session")

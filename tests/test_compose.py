@@ -12,6 +12,7 @@ import yaml
 
 from contract import topics
 from ingress.settings import Settings as Ingress
+from processors.settings import Settings as Workers
 from sinks.metrics import Metrics
 from sinks.settings import Settings as Sinks
 from tests.support.compose import REPOSITORY, launches, ours, resolved, services
@@ -68,12 +69,29 @@ def test_no_secret_has_a_value_in_the_file() -> None:
     for name, service in services().items():
         for variable, value in service.get("environment", {}).items():
             if re.search(r"KEY|TOKEN|PASSWORD|SECRET", variable):
-                assert re.fullmatch(r"\$\{[A-Z_]+:\?[^}]+\}", value), f"{name} sets {variable} to a fixed value"
+                assert re.fullmatch(r"\$\{[A-Z_]+:(\?[^}]+|-)\}", value), f"{name} sets {variable} to a fixed value"
 
 
 def test_the_example_of_the_environment_names_every_secret_and_gives_none() -> None:
     lines = (REPOSITORY / "deploy" / "env.example").read_text().splitlines()
     assert {line for line in lines if line and not line.startswith("#")} == {f"{name}=" for name in SECRETS}
+
+
+JUDGE = re.compile(r"HEADGATE_(GUARD|TOPICS|INJECTION)_[A-Z]+")
+
+
+def test_every_setting_of_a_judge_reaches_the_workers_alone_and_stands_in_the_example() -> None:
+    wanted = {name for name in known("processors") if JUDGE.fullmatch(name)}
+    set_by = {name: {one for one in service["environment"] if JUDGE.fullmatch(one)} for name, service in ours().items()}
+    assert wanted and {name: found for name, found in set_by.items() if found} == {"worker": wanted}
+    example = (REPOSITORY / "deploy" / "env.example").read_text()
+    assert set(re.findall(r"(?m)^#(HEADGATE_\w+)=$", example)) == wanted
+
+
+def test_without_judges_their_settings_are_as_good_as_not_set() -> None:
+    settings = Workers.from_env(launch("worker"))
+    assert (settings.guard_url, settings.topics_url, settings.injection_url) == ("", "", "")
+    assert settings.guard_timeout_s == Workers().guard_timeout_s
 
 
 def test_a_secret_that_is_missing_stops_the_start() -> None:
@@ -126,6 +144,13 @@ def test_what_stays_must_lie_on_a_volume() -> None:
     assert ours()["lake"]["environment"]["HEADGATE_LAKE"].startswith("/data/")
     assert ours()["sinks"]["volumes"] == ["sinks:/data"]
     assert ours()["lake"]["volumes"] == ["lake:/data"]
+
+
+def test_the_workers_can_be_told_to_refuse_streams_they_would_have_to_guard() -> None:
+    name = "HEADGATE_REFUSE_GUARDED_STREAMS"
+    assert launch("worker")[name] == "false"
+    (told, *_) = [one for one in launches({**SECRETS, name: "true"}, {}) if one.name == "worker"]
+    assert told.environment[name] == "true"
 
 
 def launch(name: str, **here: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ class TokenAsked(msgspec.Struct, frozen=True, kw_only=True):
 
     comment: str | None = None
     lifetime_seconds: int | None = None
+    scopes: tuple[str, ...] | None = None
 
 
 class TokenForAsked(TokenAsked, frozen=True, kw_only=True):
@@ -28,10 +29,48 @@ class TokenForAsked(TokenAsked, frozen=True, kw_only=True):
     application_id: str
 
 
+class TokenChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """A token as a client would have it; what the mask does not name is not looked at."""
+
+    comment: str | None = None
+    scopes: tuple[str, ...] | None = None
+
+
+class UpdateAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of PATCH. `update_mask`: what is to change, separated by commas, or `*`."""
+
+    token: TokenChanges = TokenChanges()
+    update_mask: str = ""
+
+
 class TokenNamed(msgspec.Struct, frozen=True, kw_only=True):
     """The body of `token/delete`."""
 
     token_id: str
+
+
+def no_scopes(at: str) -> Refusal:
+    """A token that were to do less than its owner may: it would do all of it, so it is not made."""
+    return refusals.not_supported(f"{at}: a token may do whatever its owner may; scopes are not supported")
+
+
+def comment_of(body: UpdateAsked) -> str | Refusal:
+    """The new comment; a refusal that names what the mask asks for besides."""
+    for field in body.update_mask.split(","):
+        if field == "scopes" or (field == "*" and body.token.scopes):
+            return no_scopes("token.scopes")
+        if field not in ("comment", "*"):
+            return refusals.invalid(f"update_mask: must name fields that can change, which is comment, got '{field}'")
+    return body.token.comment or ""
+
+
+async def updated(call: Call, commands: Commands) -> Answer | Refusal:
+    """What PATCH does to a token, by whichever route."""
+    body = wire.asked(UpdateAsked, call.body)
+    comment = body if isinstance(body, Refusal) else comment_of(body)
+    if isinstance(comment, Refusal):
+        return comment
+    return await commands.ask(call, "token.update", {"comment": comment}, target=call.path["id"])
 
 
 def shown(token: Token) -> dict[str, Any]:
@@ -66,9 +105,11 @@ class Tokens:
         return body if isinstance(body, Refusal) else await self._minted(call, "token.create_for", body)
 
     async def _minted(self, call: Call, action: str, body: TokenAsked) -> Answer | Refusal:
+        if body.scopes:
+            return no_scopes("scopes")
         value = f"dapi{self._mint()}"
         wanted = msgspec.structs.asdict(body) | {"token_id": self._mint(), "hash": token_hash(value)}
-        answer = await self._commands.ask(call.requester, action, wanted)
+        answer = await self._commands.ask(call, action, wanted)
         if isinstance(answer, Refusal) or answer.status != 200:
             return answer
         return wire.answered({"token_value": value} | msgspec.json.decode(answer.body))
@@ -78,12 +119,16 @@ class Tokens:
         mine = [shown(one) for one in self._state.view.tokens.values() if one.owner == call.requester.name]
         return wire.answered({"token_infos": mine})
 
+    async def update(self, call: Call) -> Answer | Refusal:
+        """The comment of one's own token, or of any for an admin."""
+        return await updated(call, self._commands)
+
     async def delete(self, call: Call) -> Answer | Refusal:
         """One's own token, or any for an admin."""
         body = wire.asked(TokenNamed, call.body)
         if isinstance(body, Refusal):
             return body
-        return await self._commands.ask(call.requester, "token.delete", body)
+        return await self._commands.ask(call, "token.delete", body)
 
 
 class TokenManagement:
@@ -116,15 +161,26 @@ class TokenManagement:
         """One token."""
         if not call.requester.admin:
             return refusals.admins_only()
-        wanted = call.path["id"]
+        found = self._found(call.path["id"])
+        return found if isinstance(found, Refusal) else wire.answered({"token_info": self._shown(found)})
+
+    def _found(self, wanted: str) -> Token | Refusal:
         found = next((one for one in self._state.view.tokens.values() if one.token_id == wanted), None)
-        if found is None:
-            return refusals.unknown_resource(f"Token with id '{wanted}'")
-        return wire.answered({"token_info": self._shown(found)})
+        return found or refusals.unknown_resource(f"Token with id '{wanted}'")
+
+    async def update(self, call: Call) -> Answer | Refusal:
+        """A token's comment, whoever's it is; answers the token."""
+        if not call.requester.admin:
+            return refusals.admins_only()
+        answer = await updated(call, self._commands)
+        if isinstance(answer, Refusal) or answer.status != 200:
+            return answer
+        found = self._found(call.path["id"])
+        return found if isinstance(found, Refusal) else wire.answered(self._shown(found))
 
     async def delete(self, call: Call) -> Answer | Refusal:
         """Revoke a token, whoever's it is."""
-        return await self._commands.ask(call.requester, "token.revoke", {}, target=call.path["id"])
+        return await self._commands.ask(call, "token.revoke", {}, target=call.path["id"])
 
 
 class People:

@@ -66,7 +66,7 @@ def spoken(handler: Handler) -> Handler:
 
     async def answered(call: Call) -> Answer | Refusal:
         answer = await handler(call)
-        return scim.refused(answer) if isinstance(answer, Refusal) else scim.translated(answer)
+        return scim.refused(answer, call.request_id) if isinstance(answer, Refusal) else scim.translated(answer)
 
     return answered
 
@@ -154,7 +154,7 @@ class Principals(Resources[Principal]):
         if not needed:
             return refusals.invalid(f"{'userName' if self._kind == 'user' else 'displayName'}: is required")
         named = {"user_name": body.user_name} if self._kind == "user" else {"application_id": body.application_id}
-        return await self._commands.ask(call.requester, f"{self._kind}.create", wanted | named)
+        return await self._commands.ask(call, f"{self._kind}.create", wanted | named)
 
     async def put(self, call: Call) -> Answer | Refusal:
         """PUT: a user's name stays what it is; without `active`, so does that."""
@@ -184,11 +184,11 @@ class Principals(Resources[Principal]):
     async def delete(self, call: Call) -> Answer | Refusal:
         """DELETE."""
         wanted = {"kind": self._kind}
-        return await self._commands.ask(call.requester, "principal.delete", wanted, target=call.path["id"])
+        return await self._commands.ask(call, "principal.delete", wanted, target=call.path["id"])
 
     async def _change(self, call: Call, wanted: dict[str, Any]) -> Answer | Refusal:
         body = wanted | {"kind": self._kind}
-        return await self._commands.ask(call.requester, "principal.change", body, target=call.path["id"])
+        return await self._commands.ask(call, "principal.change", body, target=call.path["id"])
 
 
 def _principal_change(step: Step) -> dict[str, Any] | Refusal:
@@ -217,7 +217,7 @@ class Groups(Resources[Group]):
         if not body.display_name:
             return refusals.invalid("displayName: is required")
         wanted = {"display_name": body.display_name, "members": [one.value for one in body.members]}
-        return await self._commands.ask(call.requester, "group.create", wanted)
+        return await self._commands.ask(call, "group.create", wanted)
 
     async def put(self, call: Call) -> Answer | Refusal:
         """PUT: these members and no others."""
@@ -242,10 +242,10 @@ class Groups(Resources[Group]):
 
     async def delete(self, call: Call) -> Answer | Refusal:
         """DELETE."""
-        return await self._commands.ask(call.requester, "group.delete", {}, target=call.path["id"])
+        return await self._commands.ask(call, "group.delete", {}, target=call.path["id"])
 
     async def _change(self, call: Call, wanted: dict[str, Any]) -> Answer | Refusal:
-        return await self._commands.ask(call.requester, "group.change", wanted, target=call.path["id"])
+        return await self._commands.ask(call, "group.change", wanted, target=call.path["id"])
 
 
 def _take_group_step(step: Step, wanted: dict[str, Any]) -> Refusal | None:

@@ -34,7 +34,7 @@ class Extras:
     async def _change(self, call: Call, action: str, body: object) -> Answer | Refusal:
         if isinstance(body, Refusal):
             return self._endpoints.unseen(call) or body
-        return await self._commands.ask(call.requester, f"endpoint.{action}", body, target=call.path["name"])
+        return await self._commands.ask(call, f"endpoint.{action}", body, target=call.path["name"])
 
     async def no_telemetry(self, call: Call) -> Refusal:
         """PATCH `/telemetry-config`: the vendor refuses it for external models, and there are no others here."""

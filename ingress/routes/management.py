@@ -51,7 +51,7 @@ class Endpoints:
         body = checked(EndpointAsked, call.body, checks.endpoint)
         if isinstance(body, Refusal):
             return body
-        return await self._commands.ask(call.requester, "endpoint.create", self._sealed(body))
+        return await self._commands.ask(call, "endpoint.create", self._sealed(body))
 
     async def update_config(self, call: Call) -> Answer | Refusal:
         """PUT `/config`."""
@@ -72,7 +72,7 @@ class Endpoints:
         return await self._change(call, "endpoint.delete", {})
 
     async def _change(self, call: Call, action: str, body: Any) -> Answer | Refusal:
-        return await self._commands.ask(call.requester, action, body, target=call.path["name"])
+        return await self._commands.ask(call, action, body, target=call.path["name"])
 
     def found(self, call: Call) -> Endpoint | Refusal:
         """The endpoint the path names, when the caller may see it."""

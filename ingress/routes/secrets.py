@@ -8,7 +8,7 @@ import msgspec
 from contract import limits, refusals
 from contract.records import Requester
 from contract.refusals import Refusal
-from contract.state import SCOPE_LEVELS, ScopeLevel, SecretScope
+from contract.state import GROUP_MARK, SCOPE_LEVELS, ScopeLevel, SecretScope
 from ingress import sealing, wire
 from ingress.commands import Commands
 from ingress.edge import Call
@@ -69,7 +69,7 @@ class AclNamed(msgspec.Struct, frozen=True, kw_only=True):
 def acls(scope: SecretScope) -> list[dict[str, str]]:
     """A scope's list as shown: groups by their bare names, as they were given."""
     return [
-        {"principal": one.removeprefix("group:"), "permission": level} for one, level in sorted(scope.grants.items())
+        {"principal": one.removeprefix(GROUP_MARK), "permission": level} for one, level in sorted(scope.grants.items())
     ]
 
 
@@ -106,12 +106,12 @@ class Secrets:
         if body.scope_backend_type not in (None, BACKEND):
             return refusals.not_supported(f"scope_backend_type: only {BACKEND} is supported")
         wanted = {"scope": body.scope, "initial_manage_principal": body.initial_manage_principal}
-        return await self._commands.ask(call.requester, "scope.create", wanted)
+        return await self._commands.ask(call, "scope.create", wanted)
 
     async def delete_scope(self, call: Call) -> Answer | Refusal:
         """Delete a scope with its secrets."""
         body = wire.asked(ScopeNamed, call.body)
-        return body if isinstance(body, Refusal) else await self._commands.ask(call.requester, "scope.delete", body)
+        return body if isinstance(body, Refusal) else await self._commands.ask(call, "scope.delete", body)
 
     async def list_scopes(self, call: Call) -> Answer:
         """The scopes the caller may read."""
@@ -128,12 +128,12 @@ class Secrets:
             return value
         sealed = sealing.seal(value, self._master_key)
         wanted = {"scope": body.scope, "key": body.key, "sealed": sealed}
-        return await self._commands.ask(call.requester, "secret.put", wanted)
+        return await self._commands.ask(call, "secret.put", wanted)
 
     async def delete(self, call: Call) -> Answer | Refusal:
         """Delete a secret."""
         body = wire.asked(SecretNamed, call.body)
-        return body if isinstance(body, Refusal) else await self._commands.ask(call.requester, "secret.delete", body)
+        return body if isinstance(body, Refusal) else await self._commands.ask(call, "secret.delete", body)
 
     async def get(self, call: Call) -> Answer | Refusal:
         """A secret's value, base64."""
@@ -160,12 +160,12 @@ class Secrets:
     async def put_acl(self, call: Call) -> Answer | Refusal:
         """Say what somebody may do with a scope."""
         body = wire.asked(AclAsked, call.body)
-        return body if isinstance(body, Refusal) else await self._commands.ask(call.requester, "scope.put_acl", body)
+        return body if isinstance(body, Refusal) else await self._commands.ask(call, "scope.put_acl", body)
 
     async def delete_acl(self, call: Call) -> Answer | Refusal:
         """Take somebody off a scope's list."""
         body = wire.asked(AclNamed, call.body)
-        return body if isinstance(body, Refusal) else await self._commands.ask(call.requester, "scope.delete_acl", body)
+        return body if isinstance(body, Refusal) else await self._commands.ask(call, "scope.delete_acl", body)
 
     async def list_acls(self, call: Call) -> Answer | Refusal:
         """Who may do what with a scope, for who manages it."""

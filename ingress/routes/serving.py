@@ -143,7 +143,7 @@ class Queries:
                 refusal = await self._pump(record, waiter, started, send)
                 if refusal is not None:
                     self._ended_early(record, refusal.name)
-                last = b"" if refusal is None else wire.error_event(refusal)
+                last = b"" if refusal is None else wire.error_event(refusal, record.request_id)
                 await send({"type": "http.response.body", "body": last, "more_body": False})
         except TimeoutError:
             self._ended_early(record, "reads nothing")

@@ -11,7 +11,8 @@ from contract.records import Attempt
 from contract.refusals import Refusal
 from processors.agents.case import Calls, Case, Check, Outcome, refused
 from processors.agents.guarding import Checking, guarded_answer, rules_of
-from processors.agents.judging import Judges, judged_answer
+from processors.agents.judges import Judges
+from processors.agents.judging import judged_answer
 from processors.agents.streaming import Streaming
 from processors.payload import counting, texts
 from processors.payload.counting import Usage
@@ -140,11 +141,14 @@ async def whole(case: Case, answer: bytes, usage: Usage, caller: Caller) -> Outc
     if not rules_of(endpoint, "output").idle:
         guarded = await guarded_answer(case, answer, usage, caller.checking)
     if not isinstance(guarded, Refusal):
-        guarded = await judged_answer(case, guarded, caller.judges, usage) or guarded
+        guarded = await judged_answer(case, guarded, caller.judges, usage)
     characters = counting.characters(found)
     if isinstance(guarded, Refusal):
         return msgspec.structs.replace(refused(guarded, usage=usage), output_characters=characters)
-    return Outcome(status=200, answer=guarded, usage=usage, output_characters=characters)
+    outcome = Outcome(status=200, answer=guarded, usage=usage, output_characters=characters)
+    if case.restoring is None:
+        return outcome
+    return msgspec.structs.replace(outcome, answer=case.restoring.answer(guarded), logged=guarded)
 
 
 def _passed_through(entity: ServedEntity, answer: HttpAnswer) -> Refusal:

@@ -7,12 +7,14 @@ import msgspec
 
 from contract.endpoint import Endpoint, ServedEntity
 from contract.records import Attempt, Finding, RequestReceived
-from contract.refusals import Refusal, body
+from contract.refusals import Refusal
+from contract.sealed import is_reversible
 from processors.guardrails.base import PASSED, Rules, Verdict
 from processors.payload.counting import Usage
 from processors.payload.turns import Conversation
 from processors.providers.base import HttpAnswer, HttpCall
 from processors.rate_limits.admission import Booking
+from processors.sealing import Transit
 
 NO_RULES = Rules()
 
@@ -35,10 +37,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def refused(refusal: Refusal, *, usage: Usage | None = None, caller_waits: bool = True) -> Outcome:
-    """The outcome of a "no"."""
+    """The outcome of a "no"; settling writes its body, which names the request."""
     return Outcome(
         status=refusal.status,
-        answer=body(refusal),
         refusal=refusal.name,
         message=refusal.message,
         error_code=refusal.error_code,
@@ -48,10 +49,14 @@ def refused(refusal: Refusal, *, usage: Usage | None = None, caller_waits: bool 
 
 
 class Case:
-    """A request in flight: what is known of it so far. `relay` is set once a stream's first piece is out."""
+    """A request in flight: what is known of it so far. `relay` is set once a stream's first piece is out.
+
+    `body`: the caller's JSON object, opened where it came sealed, which `request` stays.
+    """
 
     __slots__ = (
         "attempts",
+        "body",
         "bookings",
         "bound",
         "cleared",
@@ -64,12 +69,17 @@ class Case:
         "input_verdict",
         "logged_request",
         "merged",
+        "observers",
         "output_verdict",
         "provider_ms",
         "relay",
         "request",
+        "restoring",
+        "reversible",
         "started_ms",
         "time_to_first_ms",
+        "transit",
+        "unopened",
     )
 
     def __init__(self, request: RequestReceived, endpoint: Endpoint | None, entity: ServedEntity | None) -> None:
@@ -79,12 +89,19 @@ class Case:
         self.bookings: tuple[Booking, ...] = ()
         self.attempts: list[Attempt] = []
         self.findings: list[Finding] = []
-        self.logged_request: bytes = bytes(request.body)
+        self.body: bytes = bytes(request.body)
+        self.unopened = False
+        self.reversible = is_reversible(endpoint)
+        self.transit: Transit | None = None  # seals the replies, where values are put back into them
+        self.restoring: Any = None  # these values
+        # What no guardrail has read yet is not logged where its values may lie on no topic.
+        self.logged_request: bytes = b"null" if self.reversible or request.sealed else self.body
         self.input_characters = 0
         self.input_verdict: Verdict = PASSED  # the checks'; judges come after them
         self.output_verdict: Verdict = PASSED
         self.conversations: tuple[Conversation, ...] = ()  # for the judges: as the provider is asked
         self.cleared: asyncio.Event | None = None  # set once the judges have passed the request
+        self.observers: list[asyncio.Task[None]] = []  # judges whose verdicts decide nothing
         self.provider_ms = 0
         self.time_to_first_ms: int | None = None
         self.gone = False

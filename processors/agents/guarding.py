@@ -11,6 +11,7 @@ from contract.refusals import Refusal
 from processors.agents.case import NO_RULES, Case, Check
 from processors.agents.findings import Side as Side
 from processors.agents.findings import note, seen_in
+from processors.agents.restoring import numbered
 from processors.guardrails import envelope
 from processors.guardrails.base import PASSED, Rules, Verdict
 from processors.payload import fields, guarded, texts
@@ -32,11 +33,14 @@ class Judged(NamedTuple):
 
     safety: bool = False
     topics: tuple[str, ...] = ()
+    injection: bool = False
+    fail_open: bool = False
+    observe: bool = False
 
     @property
     def idle(self) -> bool:
         """True when nobody needs to be asked."""
-        return not self.safety and not self.topics
+        return not self.safety and not self.topics and not self.injection
 
 
 def _configured(endpoint: Endpoint, side: Side) -> Guardrail | None:
@@ -66,7 +70,9 @@ def judged_by(endpoint: Endpoint, side: Side) -> Judged:
     configured = _configured(endpoint, side)
     if configured is None:
         return Judged()
-    return Judged(configured.safety, (configured.valid_topics or ()) if side == "input" else ())
+    topics = (configured.valid_topics or ()) if side == "input" else ()
+    beyond = configured.beyond
+    return Judged(configured.safety, topics, beyond.prompt_injection, beyond.fail_open, beyond.observe)
 
 
 def beyond(endpoint: Endpoint, side: Side) -> Extensions:
@@ -154,10 +160,14 @@ async def guarded_request(case: Case, body: Body, checking: Checking) -> Body | 
     pieces = guarded.pieces(walk)
     case.input_verdict = verdict = await _checked(case, endpoint, "input", pieces, checking)
     if verdict.outcome == "passed":
+        case.logged_request = case.body
         return body
+    if case.reversible:
+        case.input_verdict = verdict = numbered(case, body, [piece.text for piece in pieces], verdict)
     masked = guarded.replaced(walk, pieces, verdict.masked)
+    case.logged_request = case.body
     if masked.changes:
-        case.logged_request = texts.encoded(guarded.swapped(texts.decoded(case.request.body), masked.changes))
+        case.logged_request = texts.encoded(guarded.swapped(texts.decoded(case.body), masked.changes))
     return masked.body if verdict.outcome == "masked" else blocked(verdict, "input", body=masked.body)
 
 

@@ -55,13 +55,16 @@ class HandOvers:
                 self._others[key] = said
 
     async def hand_over(self) -> None:
-        """Let all partitions go: list what is in flight, publish the windows, then release the offsets."""
+        """Let all partitions go: list what is in flight, publish the windows, then release the offsets.
+
+        What is only being delivered, a dead letter say, is waited for: it takes milliseconds, and nobody lists it.
+        """
         tools = self._tools
         entries = tools.gate.close_lanes()
         open_cases = [entry.work for entry in entries if isinstance(entry.work, Case) and not entry.done]
         listings = {case.request.request_id: asyncio.create_task(self._list(case.request)) for case in open_cases}
         self._mine.update(listings)
-        await asyncio.gather(tools.windows.publish(), *listings.values())
+        await asyncio.gather(tools.windows.publish(), tools.gate.delivered(entries), *listings.values())
         tools.windows.forget()
         tools.gate.ack_all(entries)
         if open_cases:

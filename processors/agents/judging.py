@@ -1,128 +1,34 @@
-"""Judges around a call: a guard model for safety, one for topics. They are asked beside the provider, never instead.
+"""Judges around a call: for safety, topics and prompt injection. They are asked beside the provider, never instead.
 
-Without a verdict nothing goes out, unless the endpoint is named as failing open: then a finding and the log say so.
+Without a verdict nothing goes out, unless the endpoint fails open: then a finding and the log say so. Where a side
+only observes, nothing waits for its judges and nothing follows but findings.
 """
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any
 
 import msgspec
 
 from contract import logs, refusals
-from contract.endpoint import Endpoint
 from contract.records import Finding
 from contract.refusals import Refusal
-from processors.agents.case import Calls, Case, Outcome, refused
+from processors.agents.case import Case, Outcome, refused
 from processors.agents.guarding import Side, blocked, judged_by
-from processors.guardrails import topics
+from processors.agents.judges import Judges, Opinion, all_of
+from processors.agents.observing import observe, observers
+from processors.guardrails import envelope
 from processors.guardrails.base import Verdict
 from processors.guardrails.safety import windows
-from processors.guardrails.safety.base import Ask, Fault, Judgement, Model, Wire, together
-from processors.guardrails.safety.registry import WIRES
-from processors.guardrails.topics import Known, OnTopic
+from processors.guardrails.safety.base import Fault, Judgement
 from processors.payload import texts, turns
 from processors.payload.counting import Usage
-from processors.payload.turns import Conversation
-from processors.providers.base import HttpCall, ProviderUnreachable
-from processors.settings import EVERY_ENDPOINT
 
 log = logging.getLogger(__name__)
 Body = dict[str, Any]
-AT_ONCE = 8  # calls for one request
-TOO_LONG = Fault(why=f"more than {windows.LIMIT} characters", too_long=True)
-
-
-class Judges(NamedTuple):
-    """Whom to ask. `fail_open`: endpoints that are served without a verdict, or EVERY_ENDPOINT."""
-
-    calls: Calls | None = None
-    safety: Model | None = None
-    topics: Model | None = None
-    fail_open: frozenset[str] = frozenset()
-    timeout_s: float = 10.0
-    known: Known = Known(most=0)
-    wires: Mapping[str, Wire] = WIRES
-
-    def open_for(self, endpoint: Endpoint) -> bool:
-        """Whether the endpoint is served without a verdict."""
-        return endpoint.name in self.fail_open or EVERY_ENDPOINT in self.fail_open
-
-    async def answer(self, model: Model, ask: Ask) -> bytes | Fault:
-        """A judge's answer in time, or why there is none."""
-        if self.calls is None:
-            return Fault(why="it is not configured")
-        key = {"authorization": f"Bearer {model.key}"} if model.key else {}
-        headers = {"content-type": "application/json", **key}
-        call = HttpCall(url=model.url.rstrip("/") + ask.path, headers=headers, body=ask.body)
-        try:
-            async with asyncio.timeout(self.timeout_s):
-                answer = await self.calls.call(call)
-        except TimeoutError:
-            return Fault(why=f"no answer within {self.timeout_s:g} s")
-        except ProviderUnreachable as error:
-            return Fault(why=str(error))
-        return answer.body if answer.status == 200 else Fault(why=f"it answered with status {answer.status}")
-
-    async def is_safe(self, conversations: Sequence[Conversation]) -> Judgement | Fault:
-        """The guard's verdict over all of them; one that is unsafe decides."""
-        model = self.safety
-        if model is None:
-            return Fault(why="it is not configured")
-        cut = [window for conversation in conversations for window in windows.cut(conversation)]
-        if len(cut) > windows.MOST:
-            return TOO_LONG
-        wire, room = self.wires[model.kind], asyncio.Semaphore(AT_ONCE)
-
-        async def verdict(ask: Ask) -> Judgement | Fault:
-            async with room:
-                answer = await self.answer(model, ask)
-            return answer if isinstance(answer, Fault) else wire.read(ask, answer)
-
-        return together(await _all(verdict(ask) for window in cut for ask in wire.asks(model, window)))
-
-    async def is_on_topic(self, conversations: Sequence[Conversation], valid: tuple[str, ...]) -> OnTopic | Fault:
-        """The topic of the request; 0 when a part of it has none of the valid ones."""
-        model = self.topics
-        if model is None:
-            return Fault(why="it is not configured")
-        cut = [window for conversation in conversations for window in windows.cut(conversation)]
-        if len(cut) > windows.MOST:
-            return TOO_LONG
-        room = asyncio.Semaphore(AT_ONCE)
-
-        async def verdict(ask: Ask) -> OnTopic | Fault:
-            known = self.known.get(ask)
-            if known is not None:
-                return OnTopic(topic=known)
-            async with room:
-                answer = await self.answer(model, ask)
-            found = answer if isinstance(answer, Fault) else topics.read(answer, valid)
-            if isinstance(found, OnTopic):
-                self.known.put(ask, found.topic)
-            return found
-
-        return _least(await _all(verdict(topics.ask(model, window, valid)) for window in cut))
-
-
-async def _all(asked: Any) -> list[Any]:
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one) for one in asked]
-    return [task.result() for task in tasks]
-
-
-def _least(found: Sequence[OnTopic | Fault]) -> OnTopic | Fault:
-    judged = [one for one in found if isinstance(one, OnTopic)]
-    topic = min((one.topic for one in judged), default=1)
-    fault = next((one for one in found if isinstance(one, Fault)), None)
-    if fault is not None and topic:
-        return fault
-    return OnTopic(
-        topic=topic,
-        prompt_tokens=sum(one.prompt_tokens for one in judged),
-        total_tokens=sum(one.total_tokens for one in judged),
-    )
+Question = Callable[[], Coroutine[Any, Any, Opinion]]
 
 
 async def beside(case: Case, body: Body, call: Coroutine[Any, Any, Outcome], judges: Judges) -> Outcome:
@@ -135,10 +41,13 @@ async def beside(case: Case, body: Body, call: Coroutine[Any, Any, Outcome], jud
     wanted = judged_by(endpoint, "input")
     if not wanted.idle or judged_by(endpoint, "output").safety:
         case.conversations = turns.of_request(endpoint.task, body)
-    if wanted.idle or not case.conversations:
+    questions = [] if wanted.idle else _about_request(case, body, observers(case, judges) if wanted.observe else judges)
+    if wanted.observe and questions:
+        observe(case, _observing(case, "input", questions))
+    if wanted.observe or not questions:
         return await call
     case.cleared = asyncio.Event()
-    judging, calling = asyncio.create_task(judged_request(case, body, judges)), asyncio.create_task(call)
+    judging, calling = asyncio.create_task(_judged_request(case, body, questions)), asyncio.create_task(call)
     try:
         refusal = await judging
         if refusal is not None:
@@ -151,27 +60,29 @@ async def beside(case: Case, body: Body, call: Coroutine[Any, Any, Outcome], jud
         await asyncio.gather(judging, calling, return_exceptions=True)
 
 
-async def judged_request(case: Case, body: Body, judges: Judges) -> Refusal | None:
-    """Why the request may not be answered; None when it may."""
+def _about_request(case: Case, body: Body, judges: Judges) -> list[Question]:
+    """What judges are asked about the request; nothing where it has no text for them."""
     endpoint = case.endpoint
     assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
-    asked = tuple(windows.by_user(conversation) for conversation in case.conversations)
     wanted = judged_by(endpoint, "input")
+    said = tuple(windows.by_user(conversation) for conversation in case.conversations)
+    brought = turns.brought(endpoint.task, body) if wanted.injection else ()
+    questions: list[Question] = []
+    if wanted.safety and said:
+        questions.append(partial(judges.is_safe, said))
+    if wanted.topics and said:
+        questions.append(partial(judges.is_on_topic, said, wanted.topics))
+    if brought:
+        questions.append(partial(judges.is_harmless, brought))
+    return questions
 
-    async def safe() -> Judgement | Fault | None:
-        return await judges.is_safe(asked) if wanted.safety else None
 
-    async def on_topic() -> OnTopic | Fault | None:
-        return await judges.is_on_topic(asked, wanted.topics) if wanted.topics else None
-
-    judgement, topic = await _all((safe(), on_topic()))
-    found = verdict_of(case.input_verdict, judgement, topic)
-    _note_unsafe(case, "input", judgement, judges)
-    if found.invalid_topics:
-        case.findings.append(Finding(side="input", guardrail="topics", outcome="blocked"))
-    if found.outcome == "blocked":
-        return blocked(found, "input", body=body)
-    return _unjudged(case, "input", "safety", judgement, judges) or _unjudged(case, "input", "topics", topic, judges)
+async def _judged_request(case: Case, body: Body, questions: Sequence[Question]) -> Refusal | None:
+    """Why the request may not be answered; None when it may."""
+    opinions = await all_of(question() for question in questions)
+    found = verdict_of(case.input_verdict, opinions)
+    unjudged = _noted(case, "input", opinions)
+    return blocked(found, "input", body=body) if found.outcome == "blocked" else unjudged
 
 
 async def judged_texts(case: Case, said: Sequence[str], judges: Judges, usage: Usage) -> Refusal | None:
@@ -179,85 +90,136 @@ async def judged_texts(case: Case, said: Sequence[str], judges: Judges, usage: U
 
     `usage`: the provider's, shown together with what the guard used.
     """
-    judgement = await judges.is_safe([turns.answered(case.conversations, text) for text in said])
-    _note_unsafe(case, "output", judgement, judges)
-    found = verdict_of(case.output_verdict, judgement, None)
-    if found.outcome == "blocked":
-        return blocked(found, "output", usage=usage)
-    return _unjudged(case, "output", "safety", judgement, judges)
+    opinion = await judges.is_safe(_answered(case, said))
+    case.output_verdict = found = verdict_of(case.output_verdict, [opinion])
+    unjudged = _noted(case, "output", [opinion])
+    return blocked(found, "output", usage=usage) if found.outcome == "blocked" else unjudged
 
 
-async def judged_answer(case: Case, answer: bytes, judges: Judges, usage: Usage) -> Refusal | None:
-    """Why a whole answer may not go out; None when it may."""
+def observe_texts(case: Case, said: Sequence[str], judges: Judges) -> None:
+    """Have texts judged that go out in any case."""
+    question = partial(observers(case, judges).is_safe, _answered(case, said))
+    observe(case, _observing(case, "output", [question]))
+
+
+def _answered(case: Case, said: Sequence[str]) -> list[turns.Conversation]:
+    return [turns.answered(case.conversations, text) for text in said]
+
+
+async def judged_answer(case: Case, answer: bytes, judges: Judges, usage: Usage) -> bytes | Refusal:
+    """A whole answer as it may go out, or why it may not; a masked one says what the guard found."""
     endpoint = case.endpoint
     assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
-    if not judged_by(endpoint, "output").safety:
-        return None
-    said = [text for text in texts.of_answer(endpoint.task, texts.decoded(answer)) if text.strip()]
-    return await judged_texts(case, said, judges, usage) if said else None
+    wanted = judged_by(endpoint, "output")
+    if not wanted.safety:
+        return answer
+    body = texts.decoded(answer)
+    said = [text for text in texts.of_answer(endpoint.task, body) if text.strip()]
+    if said and wanted.observe:
+        observe_texts(case, said, judges)
+    if wanted.observe or not said:
+        return answer
+    refusal = await judged_texts(case, said, judges, usage)
+    if refusal is not None or case.output_verdict.outcome != "masked":
+        return refusal or answer
+    return texts.encoded({**body, "output_guardrail": [envelope.element(case.output_verdict)]})
 
 
-def verdict_of(before: Verdict, judgement: Judgement | Fault | None, topic: OnTopic | Fault | None) -> Verdict:
+def verdict_of(before: Verdict, opinions: Sequence[Opinion]) -> Verdict:
     """The checks' verdict together with the judges'."""
-    found = before
-    if isinstance(judgement, Judgement):
-        found = msgspec.structs.replace(
-            found,
-            outcome="blocked" if judgement.flagged else found.outcome,
-            categories=judgement.categories,
-            category_scores=judgement.scores,
-        )
-    if isinstance(topic, OnTopic):
-        outcome = found.outcome if topic.topic else "blocked"
-        found = msgspec.structs.replace(found, outcome=outcome, invalid_topics=not topic.topic)
-    used = [one for one in (judgement, topic) if isinstance(one, Judgement | OnTopic)]
+    judged = {one.guardrail: one.verdict for one in opinions if isinstance(one.verdict, Judgement)}
+    flagged = {name: verdict.flagged for name, verdict in judged.items()}
+    safety = judged.get("safety")
     return msgspec.structs.replace(
-        found,
-        flagged=isinstance(judgement, Judgement) and judgement.flagged,
-        judge_tokens=(sum(one.prompt_tokens for one in used), sum(one.total_tokens for one in used)),
+        before,
+        outcome="blocked" if any(flagged.values()) else before.outcome,
+        flagged=flagged.get("safety", False),
+        categories=None if safety is None else safety.categories,
+        category_scores=None if safety is None else safety.scores,
+        invalid_topics=flagged.get("topics"),
+        prompt_injection=flagged.get("prompt_injection"),
+        judge_tokens=(
+            sum(verdict.prompt_tokens for verdict in judged.values()),
+            sum(verdict.total_tokens for verdict in judged.values()),
+        ),
     )
 
 
-def _note_unsafe(case: Case, side: Side, judgement: Judgement | Fault | None, judges: Judges) -> None:
+async def _observing(case: Case, side: Side, questions: Sequence[Question]) -> None:
+    """Write down what judges find who decide nothing; that one has failed, too."""
+    for opinion in await all_of(question() for question in questions):
+        if isinstance(opinion.verdict, Fault):
+            _note_failure(case, side, opinion, opinion.verdict.why, "failed")
+        elif opinion.verdict.flagged:
+            _note_found(case, side, opinion, opinion.verdict, "observed")
+
+
+def _noted(case: Case, side: Side, opinions: Sequence[Opinion]) -> Refusal | None:
+    """Write down what was found or failed; what follows from the first failure, None where nothing does."""
+    follows: list[Refusal] = []
+    for opinion in opinions:
+        if isinstance(opinion.verdict, Fault):
+            follows += _unjudged(case, side, opinion, opinion.verdict)
+        elif opinion.verdict.flagged:
+            _note_found(case, side, opinion, opinion.verdict, "blocked")
+    return follows[0] if follows else None
+
+
+def _note_found(case: Case, side: Side, opinion: Opinion, verdict: Judgement, outcome: str) -> None:
     """Write down each category that was found, or that something was."""
-    if not isinstance(judgement, Judgement) or not judgement.flagged:
+    scores = verdict.scores or {}
+    for category in [name for name, found in verdict.categories.items() if found] or [""]:
+        score = scores.get(category or opinion.guardrail, 0.0)
+        _note(case, _finding(side, opinion, outcome, entity_type=category, score=score))
+
+
+def _note_failure(case: Case, side: Side, opinion: Opinion, why: str, outcome: str) -> None:
+    """Write down that a judge gave no verdict, and what followed."""
+    if not _note(case, _finding(side, opinion, outcome)):
         return
-    scores = judgement.scores or {}
-    for category in [name for name, found in judgement.categories.items() if found] or [""]:
-        case.findings.append(
-            Finding(
-                side=side,
-                guardrail="safety",
-                outcome="blocked",
-                entity_type=category,
-                score=scores.get(category, 0.0),
-                recogniser="" if judges.safety is None else judges.safety.kind,
-            )
-        )
-
-
-def _unjudged(case: Case, side: Side, guardrail: str, verdict: object, judges: Judges) -> Refusal | None:
-    """What follows from a judge's failure: a refusal, or a note that nobody judged."""
-    endpoint = case.endpoint
-    assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
-    if not isinstance(verdict, Fault):
-        return None
-    opened = judges.open_for(endpoint) and not verdict.too_long
-    outcome = "open" if opened else "failed"
-    case.findings.append(Finding(side=side, guardrail=guardrail, outcome=outcome))
     logs.event(
         log,
         logging.WARNING,
         "guard_failed",
         request_id=case.request.request_id,
-        guardrail=guardrail,
+        guardrail=opinion.guardrail,
         side=side,
-        why=verdict.why,
+        why=why,
         outcome=outcome,
     )
+
+
+def _finding(side: Side, opinion: Opinion, outcome: str, **found: Any) -> Finding:
+    return Finding(
+        side=side,
+        guardrail=opinion.guardrail,
+        outcome=outcome,
+        recogniser=opinion.kind,
+        duration_ms=opinion.duration_ms,
+        rules_version=opinion.rules_version,
+        **found,
+    )
+
+
+def _note(case: Case, finding: Finding) -> bool:
+    """Add a finding; not a second one of its kind, for a stream is judged in many windows."""
+    kinds = {(one.side, one.guardrail, one.outcome, one.entity_type) for one in case.findings}
+    if (finding.side, finding.guardrail, finding.outcome, finding.entity_type) in kinds:
+        return False
+    case.findings.append(finding)
+    return True
+
+
+def _unjudged(case: Case, side: Side, opinion: Opinion, fault: Fault) -> tuple[Refusal, ...]:
+    """What follows from a judge's failure: a refusal, or nothing but a note where the side fails open."""
+    endpoint = case.endpoint
+    assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
+    opened = judged_by(endpoint, side).fail_open and not fault.too_long
+    _note_failure(case, side, opinion, fault.why, "open" if opened else "failed")
     if opened:
-        return None
-    if verdict.too_long:
-        text = f"The {side} is too long for the guardrail '{guardrail}': {verdict.why}."
-        return refusals.bad_request(text, name=f"{side}_guardrail")
-    return refusals.unavailable(f"The guardrail '{guardrail}' has given no verdict on the {side}: {verdict.why}.")
+        return ()
+    if fault.too_long:
+        text = f"The {side} is too long for the guardrail '{opinion.guardrail}': {fault.why}."
+        return (refusals.bad_request(text, name=f"{side}_guardrail"),)
+    text = f"The guardrail '{opinion.guardrail}' has given no verdict on the {side}: {fault.why}."
+    return (refusals.unavailable(text),)

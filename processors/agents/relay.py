@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from contract import codec
 from contract.records import ReplyChunk, ReplyStarted, RequestReceived
+from processors.sealing import Transit
 
 COALESCE_S = 0.010
 Send = Callable[[int, str, bytes], Awaitable[None]]  # slot, request id, record
@@ -22,6 +23,7 @@ class Relay:
         self._waiting: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
         self._tail: asyncio.Task[None] | None = None
+        self.transit: Transit | None = None  # seals the pieces, where values are put back into them
         self.seq = 0
 
     def write(self, events: str, at_once: bool) -> None:
@@ -61,6 +63,8 @@ class Relay:
                 data=events,
             )
         self.seq += 1
+        if self.transit is not None:
+            record = self.transit.reply(record)
         self._tail = asyncio.create_task(self._after(self._tail, codec.encode(record)))
 
     async def _after(self, before: asyncio.Task[None] | None, record: bytes) -> None:

@@ -24,10 +24,12 @@ from processors.gate import Gate, Load
 from processors.payload import counting, texts
 from processors.rate_limits.admission import Taken
 from processors.routing.split import first_choice
+from processors.sealing import Transit
 from processors.snapshots import Windows, partition_of_requests
 
 log = logging.getLogger(__name__)
 VIEW_PATIENCE_S = 5.0
+REMEMBERED_SUBMISSIONS = 50_000
 
 
 class KafkaEvent(Protocol):
@@ -39,7 +41,10 @@ class KafkaEvent(Protocol):
 
 
 class Serving(NamedTuple):
-    """What serving takes. `draw`: uniform in [0, 100); `now_ms`: epoch; `fresh`: does the event still belong to us."""
+    """What serving takes. `draw`: uniform in [0, 100); `now_ms`: epoch; `fresh`: does the event still belong to us.
+
+    `submitted`: the Kafka producers' requests that this worker has taken lately.
+    """
 
     view: View
     view_reached: Callable[[int, float], Awaitable[bool]]
@@ -52,9 +57,11 @@ class Serving(NamedTuple):
     fresh: Callable[[KafkaEvent], bool]
     cases: dict[str, Case]
     hung_up: dict[str, None]
+    submitted: dict[str, None]
     draw: Callable[[], float]
     now_ms: Callable[[], int]
     finished: Callable[[str], Awaitable[None]]
+    transit: Transit
 
 
 async def _nothing() -> None:
@@ -90,15 +97,35 @@ def take(event: KafkaEvent, request: RequestReceived, tools: Serving) -> None:
         moved = tools.publish(REQUESTS.name, request.endpoint, event.message.value)
         tools.gate.start(event, load, _awaited(moved))
         return
+    if is_repeated(request, tools.submitted):
+        if endpoint is not None and limited:
+            tools.windows.refuse(endpoint, event.message.offset)
+        tools.gate.start(event, load, _nothing(), needs_cover=limited)
+        return
     endpoint = routing_of(endpoint, request.served_entity)
     entity = None
     if endpoint is not None and endpoint.entities:
         first = first_choice(endpoint.routes, tools.draw())
         entity = next(entity for entity in endpoint.entities if entity.name == first)
     case = Case(request, endpoint, entity)
+    if case.reversible or request.sealed:
+        unseal(case, tools.transit)
     decision = admission(case, event.message.offset, load, limited, tools)
     tools.cases[request.request_id] = case
     tools.gate.start(event, load, finish(case, decision, tools), work=case, needs_cover=limited)
+
+
+def unseal(case: Case, transit: Transit) -> None:
+    """Open what came sealed, and have the replies sealed; `case.request` stays as it came, for other topics.
+
+    A Kafka producer's answer goes to a topic, so nothing is put back into it.
+    """
+    request = case.request
+    if request.sealed:
+        opened = transit.body(request)
+        case.body, case.unopened = opened or b"null", opened is None
+    if case.reversible and request.submitted is None:
+        case.transit = transit
 
 
 def routing_of(endpoint: Endpoint | None, served_entity: str) -> Endpoint | None:
@@ -112,6 +139,22 @@ def routing_of(endpoint: Endpoint | None, served_entity: str) -> Endpoint | None
     only = tuple(entity for entity in endpoint.entities if entity.name == served_entity)
     routes = tuple(TrafficRoute(served_entity_name=entity.name, traffic_percentage=100) for entity in only)
     return msgspec.structs.replace(endpoint, entities=only, routes=routes)
+
+
+def is_repeated(request: RequestReceived, submitted: dict[str, None]) -> bool:
+    """Whether this worker has taken the same submission before; remembers it if not.
+
+    An ingress that is killed before it commits leaves its last submissions to be read and published again, under the
+    same id and so on the same partition. Whoever took the first has answered it, or will.
+    """
+    if request.submitted is None:
+        return False
+    if request.request_id in submitted:
+        return True
+    submitted[request.request_id] = None
+    if len(submitted) > REMEMBERED_SUBMISSIONS:
+        del submitted[next(iter(submitted))]
+    return False
 
 
 async def _awaited(delivery: Awaitable[Any]) -> None:
@@ -132,7 +175,7 @@ def admission(case: Case, offset: int, load: Load, limited: bool, tools: Serving
     if refusal is not None:
         tools.windows.refuse(endpoint, offset)
         return refusal
-    taken = tools.windows.admit(endpoint, request, offset=offset, tokens=_reservation(endpoint, request))
+    taken = tools.windows.admit(endpoint, request, offset=offset, tokens=_reservation(endpoint, case.body))
     if isinstance(taken, Taken):
         case.bookings = taken.bookings
         return None
@@ -150,21 +193,34 @@ def _hopeless(case: Case, load: Load, tools: Serving) -> Refusal | None:
         return refusals.too_late()
     if tools.gate.share_is_full(load):
         return refusals.too_many_in_flight(endpoint.name)
+    if case.unopened:
+        logs.event(log, logging.ERROR, "unopened", request_id=request.request_id)
+        return refusals.unopened("request")
     return None
 
 
-def _reservation(endpoint: Endpoint, request: RequestReceived) -> int:
-    """Tokens to reserve where tokens are limited: the prompt's estimate, and `max_tokens` when given."""
+def _reservation(endpoint: Endpoint, asked: bytes) -> int:
+    """Tokens to reserve where tokens are limited: the prompts' estimate, and `max_tokens` if given, for each answer."""
     limits = (endpoint.ai_gateway and endpoint.ai_gateway.rate_limits) or ()
     if all(limit.tokens is None for limit in limits):
         return 0
     try:
-        body = texts.for_provider(endpoint.task, texts.decoded(request.body))
+        body = texts.for_provider(endpoint.task, texts.decoded(asked))
     except msgspec.DecodeError:
         return 0  # refused before any provider sees it
     found = texts.of_request(endpoint.task, body)
     most = body.get("max_tokens") or body.get("max_completion_tokens")
-    return counting.estimated_tokens(counting.characters(found)) + (max(0, most) if isinstance(most, int) else 0)
+    answers = max(0, most) * _answers(endpoint.task, body) if isinstance(most, int) else 0
+    return counting.estimated_tokens(counting.characters(found)) + answers
+
+
+def _answers(task: str, body: dict[str, Any]) -> int:
+    """How many answers the provider may make: `n`, or as many as it chooses from, for every prompt of a batch."""
+    asked = [count for field in ("n", "best_of") if isinstance(count := body.get(field), int)]
+    prompt = body.get("prompt") if task == "llm/v1/completions" else None
+    # a list of numbers is one prompt, given as its tokens
+    prompts = len(prompt) if isinstance(prompt, list) and not all(isinstance(one, int) for one in prompt) else 1
+    return max([1, *asked]) * prompts
 
 
 async def finish(case: Case, decision: Refusal | None, tools: Serving) -> None:
@@ -202,7 +258,7 @@ async def answer(case: Case, tools: Serving) -> Outcome:
     endpoint, request = case.endpoint, case.request
     assert endpoint is not None and case.entity is not None  # noqa: S101 - admission refused these
     try:
-        body = texts.decoded(request.body)
+        body = texts.decoded(case.body)
     except msgspec.DecodeError as error:
         return refused(refusals.malformed_json(str(error)))
     problem = _unfit(endpoint, request, body) or stream_refusal(

@@ -6,17 +6,20 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from contract import codec
+from contract import codec, refusals
 from contract.endpoint import Endpoint
 from contract.limits import PAYLOAD_SIDE_BYTES
-from contract.records import PayloadTable, ReplyFinished, RequestLogged
-from contract.topics import LOG
+from contract.records import PayloadTable, ReplyFinished, RequestLogged, RequestReceived
+from contract.topics import LOG, RECORD_BYTES
 from processors.agents.case import Case, Outcome
+from processors.agents.observing import all_findings
 from processors.agents.streaming import end_of
 from processors.payload import counting, texts
 from processors.rate_limits.admission import Booking
 
 UNLOGGED = {"rate_limited", "too_many_in_flight"}  # in endpoint_usage, not in the payload table (design 6)
+
+ERROR_CHARACTERS = 1024 * 1024  # what is left of a message that does not fit into a record
 
 
 class Publish(Protocol):
@@ -26,10 +29,11 @@ class Publish(Protocol):
 
 
 class Settling(NamedTuple):
-    """What settling takes."""
+    """What settling takes. `answer`: to a Kafka producer's own topic, with status and JSON."""
 
     publish: Publish
     reply: Callable[[int, ReplyFinished], Awaitable[None]]
+    answer: Callable[[RequestReceived, int, bytes], Awaitable[None]]
     release: Callable[[str, Iterable[Booking], int], None]
     now_ms: Callable[[], int]
     account_id: str
@@ -39,10 +43,13 @@ class Settling(NamedTuple):
 
 async def settle(case: Case, outcome: Outcome, tools: Settling) -> None:
     """Deliver what the request came to."""
+    outcome = named(outcome, case.request.request_id)
     row = logged(case, outcome, tools)
     if case.bookings and case.endpoint is not None:
         tools.release(case.endpoint.name, case.bookings, row.input_token_count + row.output_token_count)
-    deliveries: list[Awaitable[Any]] = [tools.publish(LOG.name, row.request_id, codec.encode(row))]
+    deliveries: list[Awaitable[Any]] = [_to_log(case, row, tools)]
+    if case.request.submitted is not None:
+        deliveries.append(tools.answer(case.request, outcome.status, outcome.answer))
     if outcome.caller_waits:
         deliveries.append(tools.reply(case.request.reply_slot, await reply(case, outcome)))
     elif case.relay is not None:
@@ -50,21 +57,40 @@ async def settle(case: Case, outcome: Outcome, tools: Settling) -> None:
     await asyncio.gather(*reversed(deliveries))
 
 
+def named(outcome: Outcome, request_id: str) -> Outcome:
+    """The outcome, whose error body names the request: what the caller and the log get."""
+    if not outcome.refusal:
+        return outcome
+    body = msgspec.json.encode(refusals.envelope(outcome.error_code, outcome.message, request_id))
+    if len(body) <= RECORD_BYTES:
+        return msgspec.structs.replace(outcome, answer=body)
+    # a provider's error of megabytes grows as text inside JSON, and no record would hold it
+    return named(msgspec.structs.replace(outcome, message=outcome.message[:ERROR_CHARACTERS]), request_id)
+
+
+async def _to_log(case: Case, row: RequestLogged, tools: Settling) -> None:
+    """Publish the row, once those who only observe have said what they found: the caller does not wait for them."""
+    if case.observers:
+        row = msgspec.structs.replace(row, findings=await all_findings(case))
+    await tools.publish(LOG.name, row.request_id, codec.encode(row))
+
+
 async def reply(case: Case, outcome: Outcome) -> ReplyFinished:
-    """The last record for the ingress: a whole answer, or the end of a started stream."""
+    """The last record for the ingress: a whole answer, a started stream's end, or that a submission has ended."""
     request, relay = case.request, case.relay
-    tail = "" if relay is None else await relay.close() + end_of(outcome)
-    return ReplyFinished(
+    tail = "" if relay is None else await relay.close() + end_of(outcome, request.request_id)
+    record = ReplyFinished(
         request_id=request.request_id,
         boot_id=request.boot_id,
         status=outcome.status,
-        body=msgspec.Raw(outcome.answer),
+        body=msgspec.Raw(outcome.answer if request.submitted is None else b"null"),
         attempt="" if relay is None else relay.attempt,
         seq=0 if relay is None else relay.seq,
         data=tail,
         served_entity_name=case.entity.name if case.entity else "",
         config_version=request.config_version,
     )
+    return record if case.transit is None else case.transit.reply(record)
 
 
 def logged(case: Case, outcome: Outcome, tools: Settling) -> RequestLogged:
@@ -125,7 +151,8 @@ def _tokens(case: Case, outcome: Outcome, output_characters: int) -> tuple[int, 
 
 
 def _sides(case: Case, outcome: Outcome, tools: Settling) -> tuple[str | None, str | None, tuple[str, ...]]:
-    asked = bytes(case.request.body) if tools.log_raw_payloads else case.logged_request
+    raw = tools.log_raw_payloads and not case.reversible
+    asked = bytes(case.request.body) if raw else case.logged_request
     answered = outcome.logged or (outcome.answer if outcome.caller_waits or case.merged is None else None)
     if answered is None:
         answered = texts.encoded(case.merged.answer())

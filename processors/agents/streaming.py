@@ -12,8 +12,10 @@ from processors.agents.case import Case, Outcome, refused
 from processors.agents.findings import note
 from processors.agents.guarding import beyond, blocked, judged_by, rules_of
 from processors.agents.holding import Guards, Watch
-from processors.agents.judging import Judges, judged_texts
+from processors.agents.judges import Judges
+from processors.agents.judging import judged_texts, observe_texts
 from processors.agents.relay import Relay, Send
+from processors.agents.restoring import Chunks
 from processors.guardrails.base import Verdict
 from processors.guardrails.safety.held import Held
 from processors.payload import counting, texts
@@ -26,15 +28,16 @@ Json = dict[str, Any]
 DONE_EVENT = "data: [DONE]\n\n"
 
 
-def error_event(status: int, error_code: str, message: str) -> str:
+def error_event(error_code: str, message: str, request_id: str) -> str:
     """The event that ends a stream loudly: OpenAI's client needs `error`, Databricks' code sits beside (3.3)."""
     error = {"message": message, "code": error_code, "type": "error", "param": None}
-    return f"data: {msgspec.json.encode({'error': error, 'error_code': error_code, 'message': message}).decode()}\n\n"
+    event = {"error": error, **refusals.envelope(error_code, message, request_id)}
+    return f"data: {msgspec.json.encode(event).decode()}\n\n"
 
 
-def end_of(outcome: Outcome) -> str:
+def end_of(outcome: Outcome, request_id: str) -> str:
     """How a started stream ends for the caller."""
-    return error_event(outcome.status, outcome.error_code, outcome.message) if outcome.refusal else DONE_EVENT
+    return error_event(outcome.error_code, outcome.message, request_id) if outcome.refusal else DONE_EVENT
 
 
 def _guards(endpoint: Endpoint) -> Guards | Watch | None:
@@ -69,7 +72,9 @@ class Streaming(NamedTuple):
         if case.cleared is not None:
             await case.cleared.wait()  # never set where a judge refuses: then this call is cancelled
         flow = Flow(self, case, entity, _guards(endpoint), hide_usage)
-        flow.held = Held() if judged_by(endpoint, "output").safety else None
+        wanted = judged_by(endpoint, "output")
+        if wanted.safety:
+            flow.held, flow.watched = (None, Held()) if wanted.observe else (Held(), None)
         try:
             return await flow.relayed(events)
         except ProviderUnreachable as error:
@@ -78,6 +83,7 @@ class Streaming(NamedTuple):
             return flow.broken(str(error))
         finally:
             flow.note_found()
+            flow.observe_rest()
 
 
 class Flow:
@@ -93,12 +99,14 @@ class Flow:
         self._guarding_s = 0.0  # what the guards took so far
         self._hide_usage = hide_usage
         self.held: Held | None = None  # what waits for the guard model's verdict, where one is asked
+        self.watched: Held | None = None  # what it is to observe and has not been asked about; sent already
         self._merged = Merged()
         self._last_usage: Json | None = None  # waits for what is held back
         self._started = tools.now()
         self._spoken = False  # whether the caller has text: until then nothing waits for company
         self._open: set[int] = set()
         self._finished: set[int] = set()
+        self._restored = None if case.restoring is None else Chunks(case.restoring)
         case.merged = self._merged
 
     async def relayed(self, events: AsyncIterator[bytes]) -> Outcome:
@@ -141,12 +149,29 @@ class Flow:
             self.held.hold(chunk, _said(chunk))
             return
         self._emit(chunk, data)
+        if self.watched is not None:
+            self.watched.hold({}, _said(chunk))
+            if self.watched.due:
+                self.observe_rest()
+
+    def observe_rest(self) -> None:
+        """Have what was sent judged as far as nobody was asked about it."""
+        if self.watched is None:
+            return
+        said = [text for text in self.watched.texts() if text.strip()]
+        if said:
+            observe_texts(self._case, said, self._tools.judges)
+        self.watched.release()
 
     def _emit(self, chunk: Json, data: bytes | None = None) -> None:
         try:
             self._merged.add(chunk)
         except RecursionError:
             raise ProviderUnreachable("an event is nested too deeply") from None
+        if self._restored is not None:
+            data = self._restored.event(chunk)
+            if data is None:
+                return
         if not (self._hide_usage and chunk.get("usage") and not chunk.get("choices")):
             self._write((texts.encoded(chunk) if data is None else data).decode())
 
@@ -181,6 +206,7 @@ class Flow:
         if case.relay is None:
             case.time_to_first_ms = int((tools.now() - self._started) * 1000)
             case.relay = Relay(case.request, tools.attempt, self._entity.name, tools.version(), tools.send)
+            case.relay.transit = case.transit
         case.relay.write(f"data: {json}\n\n", at_once=not self._spoken)
         self._spoken = self._spoken or self._merged.has_text
 
@@ -207,6 +233,8 @@ class Flow:
         stopped = await self._judged(final=True)
         if stopped is not None:
             return stopped
+        for rest in () if self._restored is None else self._restored.rest():
+            self._write(rest.decode())
         if self._case.relay is None:
             raise ProviderUnreachable("the stream ended before it began")
         found = self._merged.texts()

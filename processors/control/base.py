@@ -17,7 +17,7 @@ Change = tuple[str, bytes | None]
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a decision needs besides the configuration. `mint`: a new id of 32 hex digits at each call.
 
-    `guard`, `topics`: whether a guard model and a judge of topics are configured.
+    `guard`, `topics`, `injection`: whether a guard model and judges of topics and of prompt injection are configured.
     """
 
     now_ms: int
@@ -26,6 +26,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     workspace_id: str
     guard: bool = False
     topics: bool = False
+    injection: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

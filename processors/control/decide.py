@@ -6,7 +6,18 @@ from contract import refusals
 from contract.records import Command
 from contract.refusals import Refusal
 from contract.state import View
-from processors.control import acls, bootstrap, endpoints, groups, labels, permissions, principals, secrets, tokens
+from processors.control import (
+    acls,
+    bootstrap,
+    endpoints,
+    groups,
+    labels,
+    permissions,
+    principals,
+    secrets,
+    token_permissions,
+    tokens,
+)
 from processors.control.base import Action, Decision, Facts
 from processors.control.references import readable
 
@@ -20,6 +31,7 @@ ACTIONS: Mapping[str, Action] = {
     "endpoint.delete": endpoints.delete,
     "token.create": tokens.create,
     "token.create_for": tokens.create_for,
+    "token.update": tokens.update,
     "token.delete": tokens.delete,
     "token.revoke": tokens.revoke,
     "user.create": principals.create_user,
@@ -31,6 +43,8 @@ ACTIONS: Mapping[str, Action] = {
     "group.delete": groups.delete,
     "permission.put": permissions.put,
     "permission.patch": permissions.patch,
+    "token_permission.put": token_permissions.put,
+    "token_permission.patch": token_permissions.patch,
     "scope.create": secrets.create_scope,
     "scope.delete": secrets.delete_scope,
     "scope.put_acl": acls.put,

@@ -30,7 +30,7 @@ def create(command: Command, view: View, facts: Facts) -> Decision | Refusal:
 
 
 def _unjudged(asked: AiGatewayAsked | None, facts: Facts, at: str = "") -> Refusal | None:
-    return checks.judged(asked, safety=facts.guard, topics=facts.topics, at=at)
+    return checks.judged(asked, safety=facts.guard, topics=facts.topics, injection=facts.injection, at=at)
 
 
 def _made(asked: EndpointAsked, command: Command, view: View, facts: Facts) -> Endpoint:

@@ -7,12 +7,14 @@ import msgspec
 from contract.endpoint import (
     AiGateway,
     AiGatewayAsked,
+    Endpoint,
     InferenceTable,
     InferenceTableAsked,
     RateLimit,
     RateLimitAsked,
 )
 from contract.guardrails import NO_EXTENSIONS, Extensions, Guardrail, GuardrailAsked, Guardrails, Pii
+from processors.control import entities
 
 
 def kept(asked: AiGatewayAsked | None, name: str) -> AiGateway | None:
@@ -40,6 +42,13 @@ def limits(asked: Sequence[RateLimitAsked]) -> tuple[RateLimit, ...]:
         )
         for limit in asked
     )
+
+
+def with_limits(endpoint: Endpoint, limits: tuple[RateLimit, ...], now_ms: int) -> Endpoint:
+    """The endpoint with these rate limits and no others; a gateway configuration that says nothing else goes, too."""
+    kept = msgspec.structs.replace(endpoint.ai_gateway or AiGateway(), rate_limits=limits or None)
+    ai_gateway = None if kept == AiGateway() else kept
+    return msgspec.structs.replace(endpoint, ai_gateway=ai_gateway, updated_at_ms=entities.whole_seconds(now_ms))
 
 
 def _table(asked: InferenceTableAsked | None, name: str) -> InferenceTable | None:

@@ -1,7 +1,7 @@
 """Groups: made, changed member by member, renamed, gone. For admins."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -12,14 +12,14 @@ from contract.refusals import Refusal
 from contract.state import ADMINS, USERS, Group, View
 from processors.control import base
 from processors.control.base import Change, Decision, Facts
-from processors.control.departures import grants_moved
+from processors.control.departures import everything_moved
 
 NAME = re.compile(r"[^\s/\x00-\x1f](?:[^/\x00-\x1f]{0,253}[^\s/\x00-\x1f])?")
 BUILT_IN = (ADMINS, USERS)
 
 
 class MemberStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One step on the members, who are given by their ids."""
+    """One step on the members, people and groups, who are given by their ids."""
 
     op: Literal["add", "remove", "replace"]
     ids: tuple[str, ...] = ()
@@ -51,14 +51,17 @@ def create(command: Command, view: View, facts: Facts) -> Decision | Refusal:
     if isinstance(members, Refusal):
         return members
     made = Group(id=base.number(facts), name=asked.display_name, members=members)
-    return msgspec.structs.replace(_written(made, view), status=201)
+    answer = base.answer(scim.group(view, made), (state.key("group", made.name), codec.encode(made)))
+    return msgspec.structs.replace(answer, status=201)
 
 
-def _bad_name(name: str, view: View) -> Refusal | None:
+def _bad_name(name: str, view: View, own_id: str = "") -> Refusal | None:
     if not NAME.fullmatch(name):
         return refusals.invalid("displayName: must have 1 to 255 characters, no '/', no space at its ends")
     folded = name.casefold()
-    if folded in BUILT_IN or any(known.casefold() == folded for known in view.groups):
+    # one's own id under the new name: a worker that died in the middle of a renaming left it there
+    taken = any(known.casefold() == folded and one.id != own_id for known, one in view.groups.items())
+    if folded in BUILT_IN or taken:
         return refusals.already_exists(f"Group {name}")
     return None
 
@@ -66,11 +69,12 @@ def _bad_name(name: str, view: View) -> Refusal | None:
 def _members(before: Sequence[str], steps: Sequence[MemberStep], view: View) -> tuple[str, ...] | Refusal:
     """The members after `steps`, by name; 400 names an id that nobody has. Removing who is no member is fine."""
     names = {one.id: one.name for one in view.principals.values()}
+    names |= {one.id: state.group(one.name) for one in view.groups.values()}
     members = dict.fromkeys(before)
     for step in steps:
         unknown = None if step.op == "remove" else next((one for one in step.ids if one not in names), None)
         if unknown is not None:
-            return refusals.invalid(f"members: no user or service principal has the id '{unknown}'")
+            return refusals.invalid(f"members: no user, service principal or group has the id '{unknown}'")
         touched = dict.fromkeys(names[one] for one in step.ids if one in names)
         match step.op:
             case "add":
@@ -79,11 +83,9 @@ def _members(before: Sequence[str], steps: Sequence[MemberStep], view: View) -> 
                 members = touched
             case "remove":
                 members = {name: None for name in members if name not in touched}
+    if state.group(USERS) in members:
+        return refusals.invalid(f"members: '{USERS}' is everybody and cannot be in a group")
     return tuple(members)
-
-
-def _written(one: Group, view: View, *before: Change) -> Decision:
-    return base.answer(scim.group(view, one), *before, (state.key("group", one.name), codec.encode(one)))
 
 
 def _found(command: Command, view: View) -> Group | Refusal:
@@ -107,7 +109,7 @@ def change(command: Command, view: View, facts: Facts) -> Decision | Refusal:
     if isinstance(members, Refusal):
         return members
     changed = msgspec.structs.replace(found, name=name, members=members)
-    return _not_so(found, changed, view) or _written(changed, view, *_renaming(found, name, view))
+    return _not_so(found, changed, view) or _changed(found, changed, view, facts)
 
 
 def _not_so(found: Group, changed: Group, view: View) -> Refusal | None:
@@ -115,29 +117,65 @@ def _not_so(found: Group, changed: Group, view: View) -> Refusal | None:
         return refusals.invalid(f"displayName: the group '{found.name}' keeps its name")
     if found.name == USERS and changed.members:
         return refusals.invalid(f"members: everybody is in '{USERS}' already")
-    if found.name == ADMINS and not _governed(changed, view):
-        return refusals.invalid(f"members: '{ADMINS}' must keep an active member")
+    refusal = _in_itself(found, changed, view) or _ungoverned(found, changed.members, view)
+    if refusal is not None:
+        return refusal
     if changed.name.casefold() != found.name.casefold():
-        return _bad_name(changed.name, view)
+        return _bad_name(changed.name, view, found.id)
     return None if NAME.fullmatch(changed.name) else _bad_name(changed.name, view)
 
 
-def _governed(admins: Group, view: View) -> bool:
-    return any(one.active and (one.admin or one.name in admins.members) for one in view.principals.values())
+def _in_itself(found: Group, changed: Group, view: View) -> Refusal | None:
+    """400 when a group that `found` lists from now on contains `found`, or is it."""
+    above = {state.group(name) for name in (found.name, *view.memberships(state.group(found.name)))}
+    inside = next((state.group_named(member) for member in changed.members if member in above), None)
+    if inside is None:
+        return None
+    how = "a group cannot be in itself" if inside == found.name else f"'{found.name}' is in '{inside}' already"
+    return refusals.invalid(f"members: the group '{inside}' cannot be in '{found.name}': {how}")
 
 
-def _renaming(found: Group, name: str, view: View) -> Iterator[Change]:
-    if name != found.name:
-        yield state.key("group", found.name), None
-        yield from grants_moved(view, state.group(found.name), state.group(name))
+def _ungoverned(found: Group, members: Sequence[str], view: View) -> Refusal | None:
+    """400 when no active admin would be left once `found` has these members."""
+    if ADMINS not in (found.name, *view.memberships(state.group(found.name))):
+        return None
+    listed = {name: one.members for name, one in view.groups.items()} | {found.name: members}
+    inside = _all_in(ADMINS, listed)
+    if any(one.active and (one.admin or one.name in inside) for one in view.principals.values()):
+        return None
+    return refusals.invalid(f"members: '{ADMINS}' must keep an active member")
+
+
+def _all_in(name: str, listed: Mapping[str, Sequence[str]]) -> Mapping[str, None]:
+    """Whoever is in a group, by whatever way, the groups among them."""
+    inside = dict.fromkeys(listed.get(name, ()))
+    queue = list(inside)
+    for member in queue:
+        inner = state.group_named(member)
+        further = [one for one in listed.get(inner or "", ()) if one not in inside]
+        inside |= dict.fromkeys(further)
+        queue += further
+    return inside
+
+
+def _changed(found: Group, changed: Group, view: View, facts: Facts) -> Decision:
+    """The new name comes first and the old one goes last: nobody is without their groups in between."""
+    kept, gone = (state.key("group", changed.name), codec.encode(changed)), (state.key("group", found.name), None)
+    changes: tuple[Change, ...] = (kept,)
+    if changed.name != found.name:
+        subjects = state.group(found.name), state.group(changed.name)
+        changes = (kept, *everything_moved(view, *subjects, facts.now_ms), gone)
+    return base.answer(scim.group(view, changed, found.name), *changes)
 
 
 def delete(command: Command, view: View, facts: Facts) -> Decision | Refusal:
-    """No body. Its grants go, too. Answers `{}`."""
+    """No body. Its memberships, grants and limits go, too. Answers `{}`."""
     found = _found(command, view)
     if isinstance(found, Refusal):
         return found
     if found.name in BUILT_IN:
         return refusals.invalid(f"id: the group '{found.name}' cannot be deleted")
-    gone = (state.key("group", found.name), None)
-    return Decision(changes=(gone, *grants_moved(view, state.group(found.name), None)))
+    moved = everything_moved(view, state.group(found.name), None, facts.now_ms)
+    # the group comes last: a worker that dies on the way leaves it there, and the same command again completes it
+    changes = (*moved, (state.key("group", found.name), None))
+    return _ungoverned(found, (), view) or Decision(changes=changes)

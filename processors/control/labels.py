@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from contract import checks, codec, refusals, state
-from contract.endpoint import AiGateway, Endpoint, Notifications, NotificationsAsked, RateLimitsAsked, Tag, TagsAsked
+from contract.endpoint import Endpoint, Notifications, NotificationsAsked, RateLimitsAsked, Tag, TagsAsked
 from contract.records import Command
 from contract.refusals import Refusal
 from contract.state import View
@@ -29,8 +29,7 @@ def put_rate_limits(endpoint: Endpoint, command: Command, view: View, facts: Fac
     if refusal is not None:
         return refusal
     limits = gateway.limits(asked.rate_limits or ())
-    kept = msgspec.structs.replace(endpoint.ai_gateway or AiGateway(), rate_limits=limits or None)
-    changed = msgspec.structs.replace(endpoint, ai_gateway=None if kept == AiGateway() else kept)
+    changed = gateway.with_limits(endpoint, limits, facts.now_ms)
     return base.answer({"rate_limits": limits}, _kept(changed, facts))
 
 
@@ -54,7 +53,8 @@ def patched(tags: Sequence[Tag], added: Sequence[Tag], deleted: Sequence[str]) -
     ['a', 'c']
     """
     by_key = {tag.key: tag for tag in tags} | {tag.key: tag for tag in added}
-    return tuple(tag for key, tag in by_key.items() if key not in deleted)
+    gone = set(deleted)  # a body may hold hundreds of thousands of either
+    return tuple(tag for key, tag in by_key.items() if key not in gone)
 
 
 @managed

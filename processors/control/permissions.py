@@ -13,13 +13,18 @@ from processors.control.base import Decision, Facts
 SUBJECTS = 1000  # of one endpoint: its record is read with every change
 
 
-class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the list: exactly one of the names."""
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a row of the list is about: exactly one of the names."""
 
-    permission_level: Level
     user_name: str | None = None
     group_name: str | None = None
     service_principal_name: str | None = None
+
+
+class Grant(Named, frozen=True, kw_only=True):
+    """One row of the list."""
+
+    permission_level: Level
 
 
 class GrantsAsked(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,10 +63,10 @@ def _decided(command: Command, view: View, *, keep: bool) -> Decision | Refusal:
 def _granted(asked: GrantsAsked, view: View) -> dict[str, Level] | Refusal:
     levels: dict[str, Level] = {}
     for index, grant in enumerate(asked.access_control_list):
-        subject = _subject(grant, index, view)
-        if isinstance(subject, Refusal):
-            return subject
-        levels[subject] = grant.permission_level
+        whose = subject(grant, index, view)
+        if isinstance(whose, Refusal):
+            return whose
+        levels[whose] = grant.permission_level
     return levels
 
 
@@ -75,7 +80,8 @@ def _found(command: Command, view: View) -> Endpoint | Refusal:
     return endpoint
 
 
-def _subject(grant: Grant, index: int, view: View) -> str | Refusal:
+def subject(grant: Named, index: int, view: View) -> str | Refusal:
+    """Whom the row at `index` is about, as grants know them; 404 when nobody is called like that."""
     named = {
         "user_name": grant.user_name,
         "group_name": grant.group_name,

@@ -14,7 +14,7 @@ from contract.refusals import Refusal
 from contract.state import Principal, View
 from processors.control import base
 from processors.control.base import Change, Decision, Facts
-from processors.control.departures import grants_moved
+from processors.control.departures import everything_moved
 
 EMAIL = re.compile(r"[^\s@:]+@[^\s@:]+")  # no colon: a subject that begins with `group:` is a group
 APPLICATION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -122,7 +122,7 @@ def change(command: Command, view: View, facts: Facts) -> Decision | Refusal:
 
 
 def delete(command: Command, view: View, facts: Facts) -> Decision | Refusal:
-    """Body: `PrincipalNamed`. Tokens, memberships and grants go, too: the next one of that name gets nothing."""
+    """Body: `PrincipalNamed`. What was theirs goes, too: the next one of that name gets nothing of it."""
     asked = base.asked(PrincipalNamed, command)
     if isinstance(asked, Refusal):
         return asked
@@ -131,16 +131,13 @@ def delete(command: Command, view: View, facts: Facts) -> Decision | Refusal:
         return found
     if found.name == command.requester.name:
         return refusals.invalid("id: nobody can delete themselves")
-    return Decision(changes=tuple(_departure(found.name, view)))
+    return Decision(changes=tuple(_departure(found.name, view, facts)))
 
 
-def _departure(name: str, view: View) -> Iterator[Change]:
-    yield state.key("principal", name), None  # first: from here on no token of theirs is good
+def _departure(name: str, view: View, facts: Facts) -> Iterator[Change]:
+    """Tokens first, so that nothing is done with them; who is deleted last, so that the same command can go on."""
     for token in view.tokens.values():
         if token.owner == name:
             yield state.key("token", token.hash), None
-    for group_name in view.groups_of.get(name, ()):
-        known = view.groups[group_name]
-        left = msgspec.structs.replace(known, members=tuple(member for member in known.members if member != name))
-        yield state.key("group", group_name), codec.encode(left)
-    yield from grants_moved(view, name, None)
+    yield from everything_moved(view, name, None, facts.now_ms)
+    yield state.key("principal", name), None

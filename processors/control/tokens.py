@@ -1,4 +1,4 @@
-"""Access tokens: minted and revoked. The value itself never comes here, only its SHA-256."""
+"""Access tokens: minted, commented, revoked. The value itself never comes here, only its SHA-256."""
 
 from typing import Annotated
 
@@ -16,6 +16,7 @@ NEVER = -1
 CENTURY_SECONDS = 100 * 365 * 24 * 3600
 Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Id = Annotated[str, Meta(min_length=1, max_length=128)]
+Comment = Annotated[str, Meta(max_length=4096)]  # it is held in every view
 
 
 class TokenAsked(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +24,7 @@ class TokenAsked(msgspec.Struct, frozen=True, kw_only=True):
 
     token_id: Id
     hash: Hash
-    comment: str | None = None
+    comment: Comment | None = None
     lifetime_seconds: Annotated[int, Meta(ge=1, le=CENTURY_SECONDS)] | None = None
 
 
@@ -36,6 +37,12 @@ class TokenForAsked(TokenAsked, frozen=True, kw_only=True):
     application_id: str
 
 
+class TokenChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What changes of the token whose id is the command's target."""
+
+    comment: Comment
+
+
 class TokenNamed(msgspec.Struct, frozen=True, kw_only=True):
     """A token to revoke."""
 
@@ -45,7 +52,10 @@ class TokenNamed(msgspec.Struct, frozen=True, kw_only=True):
 def create(command: Command, view: View, facts: Facts) -> Decision | Refusal:
     """Body: `TokenAsked`. Keeps the token and deletes its owner's expired ones. Answers `{"token_info": ...}`."""
     asked = base.asked(TokenAsked, command)
-    return asked if isinstance(asked, Refusal) else _minted(asked, command.requester.name, command, view, facts)
+    if isinstance(asked, Refusal):
+        return asked
+    owner = command.requester.name
+    return _minted(asked, owner, command, view, facts) if view.may_use_tokens(owner) else refusals.no_tokens()
 
 
 def create_for(command: Command, view: View, facts: Facts) -> Decision | Refusal:
@@ -61,6 +71,8 @@ def create_for(command: Command, view: View, facts: Facts) -> Decision | Refusal
         return refusals.unknown_resource(f"Principal '{asked.application_id}'")
     if not owner.active:
         return refusals.invalid(f"application_id: '{owner.name}' is not active")
+    if not view.may_use_tokens(owner.name):
+        return refusals.invalid(f"application_id: '{owner.name}' may not use tokens; they need CAN_USE on them first")
     return _minted(asked, owner.name, command, view, facts)
 
 
@@ -117,17 +129,34 @@ def _tombstone(token: Token) -> Change:
     return state.key("token", token.hash), None
 
 
+def update(command: Command, view: View, facts: Facts) -> Decision | Refusal:
+    """Body: `TokenChange`. One's own token, or any for an admin. Answers `{}`."""
+    asked = base.asked(TokenChange, command)
+    if isinstance(asked, Refusal):
+        return asked
+    found = _theirs(command.target, command, view)
+    if isinstance(found, Refusal):
+        return found
+    changed = msgspec.structs.replace(found, comment=asked.comment)
+    return Decision(changes=((state.key("token", changed.hash), codec.encode(changed)),))
+
+
 def delete(command: Command, view: View, facts: Facts) -> Decision | Refusal:
-    """Body: `TokenNamed`. One's own token, or any for an admin; others' are as good as unknown. Answers `{}`."""
+    """Body: `TokenNamed`. One's own token, or any for an admin. Answers `{}`."""
     asked = base.asked(TokenNamed, command)
     if isinstance(asked, Refusal):
         return asked
+    found = _theirs(asked.token_id, command, view)
+    return found if isinstance(found, Refusal) else Decision(changes=(_tombstone(found),))
+
+
+def _theirs(token_id: str, command: Command, view: View) -> Token | Refusal:
+    """The token, where it is the requester's or they are an admin; others' are as good as unknown."""
     name = command.requester.name
     any_owner = view.is_admin(name)
-    found = [t for t in view.tokens.values() if t.token_id == asked.token_id and (any_owner or t.owner == name)]
-    if not found:
-        return refusals.unknown_resource(f"Token with id '{asked.token_id}'")
-    return Decision(changes=tuple(map(_tombstone, found)))
+    named = (token for token in view.tokens.values() if token.token_id == token_id)
+    found = next((token for token in named if any_owner or token.owner == name), None)
+    return found or refusals.unknown_resource(f"Token with id '{token_id}'")
 
 
 def revoke(command: Command, view: View, facts: Facts) -> Decision | Refusal:

@@ -43,8 +43,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     `spans`, `masked`: one entry per text, in order; both hold the text's own value when
     personal data is not checked. `masked` is filled on a block too: it is what may be logged.
     `keyword`: index of the first hit in `Rules.keywords`; the word itself goes to nobody.
-    `flagged`, `categories`, `category_scores`: the guard model's. `invalid_topics`: the topic judge's; None: not asked.
-    `judge_tokens`: what these two used, their prompts' tokens and all.
+    `flagged`, `categories`, `category_scores`: the guard model's. `invalid_topics`, `prompt_injection`: their judges';
+    None: not asked. `judge_tokens`: what the judges used, their prompts' tokens and all.
     """
 
     outcome: Outcome
@@ -57,6 +57,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     categories: dict[str, bool] | None = None
     category_scores: dict[str, float] | None = None
     invalid_topics: bool | None = None
+    prompt_injection: bool | None = None
     judge_tokens: tuple[int, int] = (0, 0)
 
 

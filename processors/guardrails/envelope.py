@@ -33,7 +33,8 @@ class Element(msgspec.Struct, frozen=True, kw_only=True):
     """The report on one batch item; a check that did not run says null.
 
     `flagged`, `categories`, `category_scores` belong to the safety check alone.
-    `invalid_keywords` is left out where no keywords are configured, as in live replies; likewise `invalid_topics`.
+    `invalid_keywords` is left out where no keywords are configured, as in live replies; likewise `invalid_topics`
+    and `prompt_injection`.
     """
 
     flagged: bool = False
@@ -42,12 +43,13 @@ class Element(msgspec.Struct, frozen=True, kw_only=True):
     pii_detection: bool | None = None
     invalid_keywords: bool | msgspec.UnsetType = msgspec.UNSET
     invalid_topics: bool | msgspec.UnsetType = msgspec.UNSET
+    prompt_injection: bool | msgspec.UnsetType = msgspec.UNSET
     anonymized_input: tuple[Message, ...] | None = None
 
 
 def element(verdict: Verdict, messages: Sequence[Message] | None = None) -> Element:
     """Report on one item; `messages` are shown only when personal data was found in it."""
-    keywords, topics = verdict.invalid_keywords, verdict.invalid_topics
+    keywords, topics, injection = verdict.invalid_keywords, verdict.invalid_topics, verdict.prompt_injection
     return Element(
         flagged=verdict.flagged,
         categories=verdict.categories,
@@ -55,6 +57,7 @@ def element(verdict: Verdict, messages: Sequence[Message] | None = None) -> Elem
         pii_detection=verdict.pii_detected,
         invalid_keywords=msgspec.UNSET if keywords is None else keywords,
         invalid_topics=msgspec.UNSET if topics is None else topics,
+        prompt_injection=msgspec.UNSET if injection is None else injection,
         anonymized_input=tuple(messages) if messages and verdict.pii_detected else None,
     )
 

@@ -190,6 +190,10 @@ BAD_GATEWAYS: dict[str, tuple[Body, str]] = {
 UNJUDGED: dict[str, tuple[Body, str]] = {
     "safety": (guard(safety=True), "guardrails.output.safety: no guard model is configured"),
     "topics": (guard(valid_topics=["a"]), "guardrails.output.valid_topics: no guard model is configured"),
+    "injection": (
+        {"guardrails": {"input": {"extensions": {"prompt_injection": True}}}},
+        "guardrails.input.extensions.prompt_injection: no guard model is configured",
+    ),
 }
 
 
@@ -211,15 +215,17 @@ def test_what_needs_a_judge_is_refused_by_field_where_there_is_none_and_left_to_
     body, starts = UNJUDGED[name]
     asked = msgspec.convert(body, AiGatewayAsked)
     assert gateway(body) is None
-    refusal = checks.judged(asked, safety=False, topics=False)
+    refusal = checks.judged(asked, safety=False, topics=False, injection=False)
     assert refusal is not None and refusal.message.startswith(starts), refusal
 
 
 def test_what_needs_a_judge_is_taken_where_there_is_one_but_for_topics_of_answers() -> None:
-    asked = msgspec.convert({"guardrails": {"input": {"safety": True, "valid_topics": ["a"]}}}, AiGatewayAsked)
-    assert checks.judged(asked, safety=True, topics=True) is None
-    assert checks.judged(None, safety=False, topics=False) is None
-    refusal = checks.judged(msgspec.convert(guard(valid_topics=["a"]), AiGatewayAsked), safety=True, topics=True)
+    wanted = {"safety": True, "valid_topics": ["a"], "extensions": {"prompt_injection": True}}
+    asked = msgspec.convert({"guardrails": {"input": wanted}}, AiGatewayAsked)
+    assert checks.judged(asked, safety=True, topics=True, injection=True) is None
+    assert checks.judged(None, safety=False, topics=False, injection=False) is None
+    asked = msgspec.convert(guard(valid_topics=["a"]), AiGatewayAsked)
+    refusal = checks.judged(asked, safety=True, topics=True, injection=True)
     assert refusal is not None and "on input alone" in refusal.message
 
 

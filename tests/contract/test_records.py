@@ -130,6 +130,8 @@ def key_of(kind: str, resource: Any) -> str:
             return state.key(kind, resource.served_entity_id)
         case state.Permission():
             return state.key(kind, resource.endpoint_id)
+        case state.LastDecision():
+            return state.key(kind, "last")
     return state.key(kind, resource.name)
 
 
@@ -140,6 +142,7 @@ def test_the_examples_of_the_state_fold_into_a_view_and_out_of_it() -> None:
     for offset, (path, key) in enumerate(zip(paths, keys, strict=True)):
         view.fold(key, path.read_bytes(), offset)
     assert view.unreadable == 0
+    assert view.last_decision is not None and view.last_decision.offset == 17
     assert view.groups_of["hanako.sato@example.com"] == ("analysts",)
     one = view.endpoints["chat-ja"]
     assert isinstance(one, endpoint.Endpoint)

@@ -47,6 +47,12 @@ async def test_a_declared_length_over_the_limit_is_413_before_anything_is_read()
     assert isinstance(found, Refusal) and found.status == 413 and budget.taken == 0
 
 
+@pytest.mark.parametrize("declared", [b"six", "²".encode("latin-1"), b"-1", b""])
+async def test_a_declared_length_that_is_no_number_declares_nothing(declared: bytes) -> None:
+    budget = Budget(100)
+    assert await read(Bodies(10, budget), [(b"content-length", declared)], [b"abcdef"]) == b"abcdef"
+
+
 async def test_chunks_over_the_limit_are_413_as_soon_as_they_are() -> None:
     budget = Budget(100)
     found = await read(Bodies(10, budget), CHUNKED, [b"x" * 6, b"x" * 6, b"never read"])

@@ -17,12 +17,14 @@ LEVELS = {"viewer": "CAN_VIEW", "querier": "CAN_QUERY", "manager": "CAN_MANAGE"}
 SCOPE_LEVELS = {"viewer": "READ", "querier": "WRITE", "manager": "MANAGE"}
 API, QUERIES = "/api/2.0", "/serving-endpoints"
 ENDPOINTS, ONE = f"{API}/serving-endpoints", f"{API}/serving-endpoints/{{name}}"
+TOKEN_GRANTS = f"{API}/permissions/authorization/tokens"
 GRANTS = f"{API}/permissions/serving-endpoints/{{id}}"
 SECRETS, TOKENS, SCIM = f"{API}/secrets", f"{API}/token-management", f"{API}/preview/scim/v2"
 CONFIG: Any = CHAT["config"]
 ASKED: Any = {"messages": [{"role": "user", "content": "x"}]}
 LIMITS: Any = {"rate_limits": [{"calls": 1, "renewal_period": "minute"}]}
 SCOPE: Any = {"scope": "s"}
+COMMENT: Any = {"token": {"comment": "c"}, "update_mask": "comment"}
 ROBOT = "01234567-89ab-cdef-0123-456789abcdef"
 
 
@@ -88,10 +90,16 @@ ROWS = [
     Row("POST", f"{API}/token/create", KNOWN, {}),
     Row("GET", f"{API}/token/list", KNOWN),
     Row("POST", f"{API}/token/delete", "admin", {"token_id": USER_TOKEN}),
+    Row("PATCH", f"{API}/token/{{id}}", "admin", COMMENT, path={"id": USER_TOKEN}),
     Row("POST", f"{TOKENS}/on-behalf-of/tokens", "admin", {"application_id": ROBOT}),
     Row("GET", f"{TOKENS}/tokens", "admin"),
     Row("GET", f"{TOKENS}/tokens/{{id}}", "admin", path={"id": "dapi-stranger"}),
+    Row("PATCH", f"{TOKENS}/tokens/{{id}}", "admin", COMMENT, path={"id": "dapi-querier"}),
     Row("DELETE", f"{TOKENS}/tokens/{{id}}", "admin", path={"id": "dapi-querier"}),
+    Row("GET", TOKEN_GRANTS, "admin"),
+    Row("GET", f"{TOKEN_GRANTS}/permissionLevels", "admin"),
+    Row("PUT", TOKEN_GRANTS, "admin", {}),
+    Row("PATCH", TOKEN_GRANTS, "admin", {}),
     Row("GET", f"{SCIM}/Me", KNOWN),
 ]
 for _place, _id, _body in (
@@ -137,7 +145,7 @@ def expected(row: Row, role: str) -> int:
         return row.status
     if ROLES.index(role) < ROLES.index(KNOWN):
         return 401
-    return 404 if row.route == f"{API}/token/delete" else 403
+    return 404 if row.route in (f"{API}/token/delete", f"{API}/token/{{id}}") else 403
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.method} {row.route}")

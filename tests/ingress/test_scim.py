@@ -12,6 +12,7 @@ from contract.refusals import Refusal
 from ingress import scim
 from ingress.scim import Operation, Patch
 from ingress.wire import Answer
+from tests.support import errors
 
 ADA = {"id": "1", "userName": "Ada@x.com", "displayName": "Ada L", "active": True, "emails": [{"value": "ada@x.com"}]}
 BOB = {"id": "2", "userName": "bob@x.com", "displayName": 'say "b"', "active": False, "emails": []}
@@ -141,8 +142,8 @@ def test_ids_come_in_several_forms(value: Any, ids: list[str] | None) -> None:
 
 
 def test_a_refusal_is_said_in_both_languages() -> None:
-    answer = scim.refused(refusals.already_exists("User a"))
-    said = msgspec.json.decode(answer.body)
+    answer = scim.refused(refusals.already_exists("User a"), "r1")
+    said = errors.named(msgspec.json.decode(answer.body), "r1")
     assert answer.status == 409
     assert said == {
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],

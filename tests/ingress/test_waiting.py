@@ -1,6 +1,8 @@
 """Waiting: every caller gets its own answer, once, in order, or is told why not."""
 
 import asyncio
+import base64
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -8,10 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.records import Reply, ReplyChunk, ReplyFinished, ReplyStarted
+from ingress import sealing
 from ingress.waiting import Budget, Piece, Silence, Stream, Waiter, Waiters
+from processors.sealing import Transit
 from tests.ingress.world import until
 
 NULL = msgspec.Raw(b"null")
+KEY = b"k" * 32
+R = TypeVar("R", bound=Reply)
 
 
 def started(attempt: str = "a", request_id: str = "r") -> ReplyStarted:
@@ -29,7 +35,14 @@ def finished(seq: int = 0, attempt: str = "a", **more: object) -> ReplyFinished:
 
 def waiters(limit: int = 10, stream_bytes: int = 100) -> tuple[Waiters, list[str]]:
     cancelled: list[str] = []
-    return Waiters(boot_id="b", limit=limit, stream_bytes=stream_bytes, cancel=cancelled.append), cancelled
+    room = Waiters(
+        boot_id="b",
+        limit=limit,
+        stream_bytes=stream_bytes,
+        cancel=cancelled.append,
+        opened=lambda reply: sealing.reply_opened(reply, KEY),
+    )
+    return room, cancelled
 
 
 async def test_a_reply_wakes_who_waits_for_it_and_nobody_else() -> None:
@@ -67,6 +80,42 @@ async def test_replies_of_other_boots_and_of_nobody_are_dropped(reply: Reply) ->
     assert waiter
     room.deliver(reply)
     assert await waiter.take(0) is Silence.LATE
+
+
+def sealed(reply: R) -> R:
+    return Transit(base64.b64encode(KEY).decode()).reply(reply)
+
+
+async def test_what_came_sealed_is_taken_as_the_worker_meant_it() -> None:
+    replies: list[Reply] = [started(), chunk(1), finished(2)]
+    room, cancelled = waiters()
+    waiter = room.open("r")
+    assert waiter
+    for reply in replies:
+        room.deliver(sealed(reply))
+    assert [await waiter.take(0) for _ in replies] == replies
+    whole = finished(0, "", data="", body=msgspec.Raw(b'{"a":1}'))
+    other = room.open("r")
+    assert other
+    room.deliver(sealed(whole))
+    assert await other.take(0) == whole and cancelled == []
+
+
+@pytest.mark.parametrize("change", [{"seq": 2}, {"attempt": "b"}, {"sealed": "QUJD"}, {"sealed": "?"}])
+async def test_a_reply_that_cannot_be_opened_is_a_500_that_says_so_and_ends_the_call(change: dict[str, Any]) -> None:
+    room, cancelled = waiters()
+    waiter = room.open("r")
+    assert waiter
+    room.deliver(msgspec.structs.replace(sealed(finished(1)), **change))
+    reply = await waiter.take(0)
+    assert isinstance(reply, ReplyFinished) and reply.status == 500 and b"master keys" in bytes(reply.body)
+    assert cancelled == ["r"] and Stream(started()).piece(reply).broken
+
+
+async def test_what_is_for_others_is_not_even_opened() -> None:
+    room, cancelled = waiters()
+    room.deliver(finished(sealed="QUJD"))
+    assert cancelled == []
 
 
 async def test_a_caller_who_has_gone_is_woken() -> None:

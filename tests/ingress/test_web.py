@@ -4,16 +4,18 @@ import logging
 
 import httpx
 import pytest
+from starlette.routing import Route
 
 from ingress.web import Outside
 from tests.ingress.world import MASTER_KEY, World, finished
+from tests.support import errors
 
 HEADERS = {"x-databricks-request-id", "x-request-id", "x-databricks-org-id", "x-headgate-config-version"}
 
 
 def check(answer: httpx.Response, status: int, code: str) -> None:
     assert (answer.status_code, answer.json()["error_code"]) == (status, code)
-    assert answer.json().keys() == {"error_code", "message"}
+    assert errors.of(answer).keys() == {"error_code", "message"}
     assert answer.headers.keys() >= HEADERS and answer.headers["content-type"] == "application/json"
     assert answer.headers.get_list("content-type") == ["application/json"]
 
@@ -24,7 +26,7 @@ async def test_an_unknown_route_is_404_in_the_envelope(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/serving-endpoints/a/invocations"), ("PATCH", "/api/2.0/token/list")]
+    ("method", "path"), [("GET", "/serving-endpoints/a/invocations"), ("PUT", "/api/2.0/token/list")]
 )
 async def test_a_wrong_method_is_405_in_the_envelope_and_says_what_is_allowed(method: str, path: str) -> None:
     answer = await World().call(method, path)
@@ -47,6 +49,39 @@ async def test_a_defect_is_500_names_the_request_and_says_nothing_else(caplog: p
     check(answer, 500, "INTERNAL_ERROR")
     assert answer.headers["x-request-id"] in answer.json()["message"] and "secret" not in answer.json()["message"]
     assert [record.getMessage() for record in caplog.records] == ["defect"]
+
+
+ASKED = [
+    ("GET", "/api/2.0/serving-endpoints/nope", None),
+    ("DELETE", "/api/2.0/serving-endpoints/nope", None),
+    ("POST", "/api/2.0/serving-endpoints", {"name": "-"}),
+    ("POST", "/api/2.0/secrets/put", {"scope": "nope", "key": "k", "string_value": "v"}),
+    ("POST", "/serving-endpoints/nope/invocations", {}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), ASKED)
+async def test_whoever_refuses_the_body_names_the_request_as_the_headers_do(
+    method: str, path: str, body: object
+) -> None:
+    answer = await World().call(method, path, json=body)
+    assert answer.status_code >= 400 and errors.of(answer).keys() == {"error_code", "message"}
+
+
+async def test_every_route_names_the_request_in_its_refusals() -> None:
+    world = World()
+    for route in world.app.routes:
+        assert isinstance(route, Route) and route.methods is not None
+        method = min(route.methods)
+        answer = await world.call(method, route.path, token=None)
+        assert answer.status_code == 200 or errors.of(answer)["error_code"] == "UNAUTHENTICATED", route.path
+
+
+async def test_scims_refusals_name_the_request_beside_their_own_keys() -> None:
+    world = World()
+    for method, path in (("GET", "nope"), ("DELETE", "nope"), ("GET", "?filter=x")):
+        answer = await world.call(method, f"/api/2.0/preview/scim/v2/Users/{path}".replace("/?", "?"))
+        assert {"schemas", "detail", "status", "message"} <= errors.of(answer).keys()
 
 
 async def test_every_answer_carries_the_headers() -> None:

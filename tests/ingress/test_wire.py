@@ -9,6 +9,7 @@ from contract.records import Requester, RequestReceived
 from contract.refusals import Refusal
 from ingress import wire
 from ingress.wire import Envelope
+from tests.support import errors
 
 
 def read(body: bytes) -> Envelope:
@@ -106,9 +107,9 @@ def test_no_header_no_token() -> None:
 
 
 def test_an_error_event_is_one_data_line_that_both_kinds_of_clients_understand() -> None:
-    text = wire.error_event(refusals.too_late())
+    text = wire.error_event(refusals.too_late(), "r1")
     assert text.startswith(b"data: ") and text.endswith(b"\n\n") and text.count(b"\n") == 2
-    event = msgspec.json.decode(text.removeprefix(b"data: "))
+    event = errors.named(msgspec.json.decode(text.removeprefix(b"data: ")), "r1")
     assert event["error"]["code"] == event["error_code"] == "DEADLINE_EXCEEDED"
     assert event["error"]["message"] == event["message"] and event["error"]["type"]
 

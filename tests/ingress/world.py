@@ -13,6 +13,7 @@ from contract.codec import Unreadable
 from contract.records import Command, Reply, ReplyFinished, RequestReceived
 from contract.refusals import Refusal
 from contract.state import Principal, Token, View
+from ingress import sealing
 from ingress.identity import token_hash
 from ingress.ports import Boot
 from ingress.settings import Settings
@@ -88,6 +89,7 @@ class World:
             limit=self.settings.waiting,
             stream_bytes=self.settings.stream_bytes,
             cancel=self.cancelled.append,
+            opened=lambda reply: sealing.reply_opened(reply, MASTER_KEY),
         )
         self.own = {"bus": True, "state": True}
         self.know(Principal(id="1", name=ADMIN, display_name="Ada", admin=True), ADMIN_TOKEN)
@@ -148,7 +150,7 @@ class World:
             for key, change in decided.changes:
                 offset = self.view.offset + 1
                 self.view.fold(key, change, offset)
-        body = refusals.body(decided) if isinstance(decided, Refusal) else decided.body
+        body = refusals.body(decided, command.command_id) if isinstance(decided, Refusal) else decided.body
         reply = ReplyFinished(
             request_id=command.command_id,
             boot_id=command.boot_id,

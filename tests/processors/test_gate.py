@@ -66,7 +66,7 @@ def covered_run(done: set[int], needy: set[int], covered: int) -> list[int]:
     return head_run(free)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_with_snapshots_an_offset_goes_when_all_before_are_done_and_covered(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 12))
@@ -115,6 +115,37 @@ async def test_a_hand_over_acks_everything_once_and_later_ends_ack_nothing() -> 
     held.gate.cover(LANE, 10)
     assert acks == [0, 1, 2]
     assert held.gate.requests == 0
+
+
+async def test_a_delivery_is_waited_for_at_a_hand_over_and_a_request_is_not() -> None:
+    held, acks = Held(), list[int]()
+    letter, asked = lane(2, acks)
+    held.start(letter)
+    held.start(asked, work="a request")
+    entries = held.gate.close_lanes()
+    waits = asyncio.create_task(held.gate.delivered(entries))
+    await asyncio.sleep(0)
+    assert not waits.done()
+    await held.end(0)
+    await waits
+    held.gate.ack_all(entries)
+    assert acks == [0, 1]
+
+
+async def test_a_delivery_that_fails_at_a_hand_over_keeps_its_offset_and_all_behind_it() -> None:
+    held, acks, others = Held(), list[int](), list[int]()
+    before, letter, behind = lane(3, acks)
+    held.start(before, work="a request")
+    held.start(letter)
+    held.start(behind, work="a request")
+    held.start(lane(1, others, partition=1)[0], work="a request")
+    entries = held.gate.close_lanes()
+    waits = asyncio.create_task(held.gate.delivered(entries))
+    await held.end(1, RuntimeError("no broker"))
+    await waits
+    held.gate.ack_all(entries)
+    assert (acks, others) == ([0], [0])
+    assert len(held.crashes) == 1
 
 
 async def test_a_cover_from_before_a_hand_over_releases_nothing_after_it() -> None:

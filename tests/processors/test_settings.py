@@ -1,7 +1,15 @@
 import pytest
 
-from processors.guardrails.safety.registry import WIRES
-from processors.settings import GUARD_KINDS, Settings, guard_key, master_key_text, topics_key
+from processors.guardrails.safety.registry import INJECTION_WIRES, WIRES
+from processors.settings import (
+    GUARD_KINDS,
+    INJECTION_KINDS,
+    Settings,
+    guard_key,
+    injection_key,
+    master_key_text,
+    topics_key,
+)
 
 
 def test_without_an_environment_the_defaults_hold() -> None:
@@ -43,19 +51,27 @@ GUARD = {
     "HEADGATE_GUARD_MODEL": "llama",
     "HEADGATE_GUARD_KIND": "llama-guard-3",
 }
+INJECTION = {
+    "HEADGATE_INJECTION_URL": "http://classifier",
+    "HEADGATE_INJECTION_MODEL": "prompt-guard",
+    "HEADGATE_INJECTION_KIND": "classify",
+}
+KEYS = {name: f"sk-{name}" for name in ("HEADGATE_GUARD_KEY", "HEADGATE_TOPICS_KEY", "HEADGATE_INJECTION_KEY")}
 
 
-def test_a_guard_is_taken_and_its_key_is_in_no_repr() -> None:
-    environ = {**GUARD, "HEADGATE_GUARD_KEY": "sk-guard", "HEADGATE_TOPICS_KEY": "sk-topics"}
-    settings = Settings.from_env(environ)
+def test_judges_are_taken_and_their_keys_are_in_no_repr() -> None:
+    settings = Settings.from_env({**GUARD, **INJECTION, **KEYS})
     assert (settings.guard_url, settings.guard_model, settings.guard_kind) == tuple(GUARD.values())
-    assert (settings.topics_url, settings.guard_fail_open, settings.guard_timeout_s) == ("", frozenset(), 10.0)
-    assert (guard_key(environ), topics_key(environ), guard_key({})) == ("sk-guard", "sk-topics", "")
+    assert (settings.injection_url, settings.injection_model, settings.injection_kind) == tuple(INJECTION.values())
+    assert (settings.topics_url, settings.guard_timeout_s) == ("", 10.0)
+    assert (guard_key(KEYS), topics_key(KEYS), injection_key(KEYS)) == tuple(KEYS.values())
+    assert guard_key({}) == topics_key({}) == injection_key({}) == ""
     assert "sk-" not in repr(settings)
 
 
-def test_every_kind_of_guard_has_its_wire() -> None:
+def test_every_kind_of_judge_has_its_wire() -> None:
     assert set(GUARD_KINDS) == WIRES.keys()
+    assert set(INJECTION_KINDS) == INJECTION_WIRES.keys()
 
 
 @pytest.mark.parametrize(
@@ -66,13 +82,12 @@ def test_every_kind_of_guard_has_its_wire() -> None:
         ({"HEADGATE_GUARD_MODEL": ""}, "HEADGATE_GUARD_MODEL is required"),
         ({"HEADGATE_GUARD_URL": "guard/v1"}, "HEADGATE_GUARD_URL must begin with"),
         ({"HEADGATE_TOPICS_URL": "http://judge/v1"}, "HEADGATE_TOPICS_MODEL is required"),
+        ({"HEADGATE_INJECTION_KIND": ""}, "HEADGATE_INJECTION_KIND must be one of classify, predict, chat"),
+        ({"HEADGATE_INJECTION_KIND": "llama-guard-3"}, "HEADGATE_INJECTION_KIND must be one of"),
+        ({"HEADGATE_INJECTION_MODEL": ""}, "HEADGATE_INJECTION_MODEL is required"),
+        ({"HEADGATE_INJECTION_URL": "tcp://x"}, "HEADGATE_INJECTION_URL must begin with"),
     ],
 )
-def test_half_a_guard_is_refused_by_name(change: dict[str, str], named: str) -> None:
+def test_half_a_judge_is_refused_by_name(change: dict[str, str], named: str) -> None:
     with pytest.raises(ValueError, match=named):
-        Settings.from_env(GUARD | change)
-
-
-@pytest.mark.parametrize(("text", "endpoints"), [("", set()), ("False", set()), ("true", {"*"}), ("a, b,", {"a", "b"})])
-def test_who_fails_open_is_nobody_everybody_or_who_is_named(text: str, endpoints: set[str]) -> None:
-    assert Settings.from_env({"HEADGATE_GUARD_FAIL_OPEN": text}).guard_fail_open == endpoints
+        Settings.from_env(GUARD | INJECTION | change)

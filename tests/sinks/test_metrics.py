@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from contract.records import Attempt, Finding
@@ -71,6 +72,15 @@ def test_tries_after_the_first_are_fallbacks() -> None:
     assert value(metrics, "headgate_fallback_attempts_total", endpoint="chat") == 1
     assert value(metrics, "headgate_attempts_total", endpoint="chat", served_entity="gpt", status="0") == 1
     assert value(metrics, "headgate_attempts_total", endpoint="chat", served_entity="claude", status="200") == 2
+
+
+@pytest.mark.parametrize("guardrail", ["safety", "topics", "prompt_injection"])
+@pytest.mark.parametrize("outcome", ["open", "failed", "observed"])
+def test_a_judge_without_a_verdict_or_that_only_observes_is_counted(guardrail: str, outcome: str) -> None:
+    metrics = Metrics()
+    metrics.count(logged(findings=(Finding(side="input", guardrail=guardrail, outcome=outcome),)))
+    labels = {"endpoint": "chat", "guardrail": guardrail, "side": "input", "outcome": outcome}
+    assert value(metrics, "headgate_guardrail_verdicts_total", **labels) == 1
 
 
 def test_a_guardrail_counts_once_per_request_however_much_it_found() -> None:

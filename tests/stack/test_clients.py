@@ -7,10 +7,11 @@ from typing import Any
 import openai
 import pytest
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.errors import BadRequest, InvalidParameterValue, NotFound
+from databricks.sdk.errors import BadRequest, DatabricksError, InvalidParameterValue, NotFound
 from databricks.sdk.service import serving as sdk
 
 from launcher.broker import Broker
+from tests.support import errors
 from tests.support.compatibility import speaks
 from tests.support.provider import Reply, ScriptedProvider, Stream
 from tests.support.services import Services, free_port
@@ -112,7 +113,7 @@ def test_openai_gets_its_own_error_class_for_every_refusal(
     gateway.endpoint("oa-strict", provider.url, "oa-strict-model", guardrails=BLOCK, rate_limits=[LIMIT])
     with pytest.raises(openai.NotFoundError) as missing:
         client.chat.completions.create(model="nope", messages=CHAT)
-    assert missing.value.request_id
+    assert errors.named(missing.value.body, missing.value.request_id or "")["error_code"] == "ENDPOINT_NOT_FOUND"
     with pytest.raises(openai.BadRequestError) as blocked:
         messages: Any = [{"role": "user", "content": "the SuperSecretProject"}]
         client.chat.completions.create(model="oa-strict", messages=messages)
@@ -140,6 +141,12 @@ def config(provider: ScriptedProvider, *models: str) -> list[sdk.ServedEntityInp
     return [sdk.ServedEntityInput.from_dict(entity(provider, model)) for model in models]
 
 
+def asked_as(error: DatabricksError) -> str:
+    """The id of the request that failed, as the SDK has read it."""
+    found = error.get_error_details().request_info
+    return "" if found is None else str(found.request_id)
+
+
 def made(workspace: WorkspaceClient, provider: ScriptedProvider, name: str) -> sdk.ServingEndpointsAPI:
     core = sdk.EndpointCoreConfigInput(name=name, served_entities=config(provider, f"{name}-model"))
     workspace.serving_endpoints.create_and_wait(name, config=core)
@@ -154,8 +161,10 @@ def test_the_sdk_creates_waits_lists_gets_and_deletes(workspace: WorkspaceClient
     assert got.permission_level is sdk.ServingEndpointDetailedPermissionLevel.CAN_MANAGE and got.id
     assert "sdk-life" in {one.name for one in endpoints.list()}
     endpoints.delete("sdk-life")
-    with pytest.raises(NotFound):
-        endpoints.get("sdk-life")
+    for refused in (endpoints.get, endpoints.delete):  # by the ingress, by the writer
+        with pytest.raises(NotFound) as gone:
+            refused("sdk-life")
+        assert asked_as(gone.value)
 
 
 @speaks("databricks-sdk", f"PUT {MANAGE}/{{name}}/config", f"PUT {MANAGE}/{{name}}/ai-gateway")
@@ -196,6 +205,18 @@ def test_the_sdk_queries_and_sees_which_model_answered(
     assert (got.body["top_k"], got.body["max_tokens"]) == ("3", 5)
 
 
+@speaks("databricks-sdk", f"POST {ASK}/{{name}}/invocations")
+def test_the_sdks_error_names_the_request_that_the_log_names(
+    workspace: WorkspaceClient, gateway: Services, provider: ScriptedProvider
+) -> None:
+    endpoints = made(workspace, provider, "sdk-error")
+    provider.script("sdk-error-model", Reply(status=400))
+    with pytest.raises(BadRequest) as failed:
+        endpoints.query("sdk-error", messages=[sdk.ChatMessage(role=sdk.ChatMessageRole.USER, content="hello")])
+    (row,) = gateway.logged_once("sdk-error", 1)
+    assert asked_as(failed.value) == row.request_id
+
+
 @speaks(
     "databricks-sdk",
     f"PATCH {MANAGE}/{{name}}/tags",
@@ -231,7 +252,12 @@ def test_the_sdk_exports_metrics_document_and_logs(workspace: WorkspaceClient, p
     assert endpoints.build_logs("sdk-export", "sdk-export-model").logs == ""
 
 
-@speaks("databricks-sdk", f"PATCH {MANAGE}/{{name}}/telemetry-config (refused)", f"POST {MANAGE}/pt (refused)")
+@speaks(
+    "databricks-sdk",
+    f"PATCH {MANAGE}/{{name}}/telemetry-config (refused)",
+    f"POST {MANAGE}/pt (refused)",
+    f"PUT {MANAGE}/pt/{{name}}/config (refused)",
+)
 def test_the_sdk_is_told_what_is_not_offered(workspace: WorkspaceClient, provider: ScriptedProvider) -> None:
     endpoints = made(workspace, provider, "sdk-refused")
     with pytest.raises(InvalidParameterValue, match="telemetry_config"):
@@ -239,6 +265,9 @@ def test_the_sdk_is_told_what_is_not_offered(workspace: WorkspaceClient, provide
     hosted = sdk.PtServedModel(entity_name="main.a.b", provisioned_model_units=1)
     with pytest.raises(BadRequest, match="Provisioned throughput"):
         endpoints.create_provisioned_throughput_endpoint("pt-one", sdk.PtEndpointCoreConfig(served_entities=[hosted]))
+    with pytest.raises(BadRequest, match="Provisioned throughput"):
+        core = sdk.PtEndpointCoreConfig(served_entities=[hosted])
+        endpoints.update_provisioned_throughput_endpoint_config("sdk-refused", core)
 
 
 # ---- MLflow ----
@@ -333,7 +362,7 @@ def test_one_entity_answers_whatever_the_split_says_and_fails_alone(
 
 
 @speaks("http", f"POST {ASK}/{{name}}/invocations", f"POST {ASK}/chat/completions")
-def test_every_answer_names_its_request_in_headers_and_error_bodies_have_two_keys(
+def test_every_answer_names_its_request_in_headers_and_its_error_bodies_name_it_too(
     gateway: Services, provider: ScriptedProvider
 ) -> None:
     gateway.endpoint("raw", provider.url, "raw-model")
@@ -345,7 +374,7 @@ def test_every_answer_names_its_request_in_headers_and_error_bodies_have_two_key
         assert answer.status_code == 200
         assert answer.headers["x-request-id"] == answer.headers["x-databricks-request-id"]
     refused = gateway.call("POST", f"{ASK}/raw/invocations", {"prompt": "x"})
-    assert refused.status_code == 400 and refused.json().keys() == {"error_code", "message"}
+    assert refused.status_code == 400 and errors.of(refused).keys() == {"error_code", "message"}
 
 
 @speaks("http", "GET /.well-known/databricks-config", "GET /healthz")

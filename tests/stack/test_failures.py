@@ -100,6 +100,33 @@ def test_a_lost_worker_after_a_hand_over_leaves_no_request_without_a_row(
         assert Counter(future.result()[0] for future in asked) == {500: handed, 0: 16 - handed}
 
 
+def test_a_command_whose_worker_died_before_its_answer_is_answered_as_if_it_had_lived(
+    broker: Broker, provider: ScriptedProvider, tmp_path: Path
+) -> None:
+    with (
+        Services(broker.address, tmp_path, workers=1, HEADGATE_COMMAND_SECONDS="60") as gateway,
+        ThreadPoolExecutor(1) as callers,
+    ):
+        assert gateway.workers[0].stop() == 0
+        dying = gateway.start("worker-dying", "tests.stack.killed_worker").wait_ready()
+        model = {
+            "name": "finished-model",
+            "provider": "openai",
+            "task": "llm/v1/chat",
+            "openai_config": {"openai_api_key_plaintext": "sk-test", "openai_api_base": provider.url},
+        }
+        entity = {"name": "finished-model", "external_model": model}
+        body = {"name": "finished", "config": {"served_entities": [entity]}}
+        asked = callers.submit(gateway.call, "POST", "/api/2.0/serving-endpoints", body)
+        until(lambda: dying.process.poll() is not None, 20, "the worker is killed")
+        gateway.add_worker()
+        answer = asked.result()
+        assert answer.status_code == 200, answer.text
+        there = gateway.call("GET", "/api/2.0/serving-endpoints/finished").json()
+        assert there["id"] == answer.json()["id"]
+        assert gateway.call("POST", "/api/2.0/serving-endpoints", body).status_code == 409
+
+
 def test_a_killed_ingress_still_leaves_every_row(broker: Broker, provider: ScriptedProvider, tmp_path: Path) -> None:
     with Services(broker.address, tmp_path, workers=1) as gateway, ThreadPoolExecutor(8) as callers:
         gateway.endpoint("faceless", provider.url, "faceless-model")

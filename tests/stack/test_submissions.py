@@ -183,7 +183,27 @@ def test_poison_goes_to_the_dead_letters_and_what_comes_behind_it_is_answered(
     assert gateway.token.encode() not in everything
 
 
-def test_an_ingress_that_stops_sends_the_answers_it_owes_and_the_next_one_takes_the_rest(
+def caught_up(gateway: Services, group: str, topic: topics.Topic) -> bool:
+    """Whether the group has committed all that is on the topic."""
+
+    async def compare() -> bool:
+        every = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+        consumer = AIOKafkaConsumer(bootstrap_servers=gateway.brokers, enable_auto_commit=False)
+        admin = AIOKafkaAdminClient(bootstrap_servers=gateway.brokers)
+        await consumer.start()
+        await admin.start()
+        try:
+            ends = await consumer.end_offsets(every)
+            committed = await admin.list_consumer_group_offsets(group)
+        finally:
+            await admin.close()
+            await consumer.stop()
+        return all(end == 0 or (at in committed and committed[at].offset >= end) for at, end in ends.items())
+
+    return asyncio.run(compare())
+
+
+def test_an_ingress_that_stops_leaves_its_group_and_the_next_one_takes_the_rest(
     gateway: Services, answers: str, provider: ScriptedProvider
 ) -> None:
     gateway.endpoint("kafka-stop", provider.url, "kafka-stop-model")
@@ -196,3 +216,34 @@ def test_an_ingress_that_stops_sends_the_answers_it_owes_and_the_next_one_takes_
     gateway.ingress = gateway.start("ingress-2", "ingress.app").wait_ready()
     assert [one["status"] for one in answered(gateway, "stop-1", 1)] == [200]
     assert len(gateway.logged_once("kafka-stop", 2)) == 2
+
+
+def test_an_ingress_killed_before_its_commit_leaves_one_call_one_answer_and_one_row(
+    gateway: Services, answers: str, provider: ScriptedProvider
+) -> None:
+    gateway.endpoint("kafka-killed", provider.url, "kafka-killed-model")
+    assert gateway.ingress.stop() == 0
+    killed = gateway.start("ingress-killed", "tests.stack.killed_ingress").wait_ready()
+    submit(gateway, {"model": "kafka-killed", "messages": CHAT}, reply_topic=answers, client_request_id="killed")
+    until(lambda: killed.process.poll() is not None, 20, "the ingress is killed")
+    gateway.ingress = gateway.start("ingress-3", "ingress.app").wait_ready()
+    (said,) = answered(gateway, "killed", 1)
+    until(lambda: caught_up(gateway, "headgate-submissions", topics.SUBMISSIONS), 30, "it is read again")
+    until(lambda: caught_up(gateway, "headgate-workers", topics.REQUESTS), 20, "and published again and dealt with")
+    requests = [value for _, value, _, _ in on_topic(gateway.brokers, topics.REQUESTS.name, topics.REQUESTS.partitions)]
+    assert sum(said["request_id"].encode() in (value or b"") for value in requests) == 2
+    assert len(answered(gateway, "killed", 1)) == 1
+    assert len(provider.of("kafka-killed-model")) == 1
+    assert [row.request_id for row in gateway.logged("kafka-killed")] == [said["request_id"]]
+
+
+def test_an_answer_that_a_killed_ingress_owed_is_sent_all_the_same(
+    gateway: Services, answers: str, provider: ScriptedProvider
+) -> None:
+    gateway.endpoint("kafka-owed", provider.url, "kafka-owed-model")
+    provider.script("kafka-owed-model", Reply(delay_s=2.0))
+    submit(gateway, {"model": "kafka-owed", "messages": CHAT}, reply_topic=answers, client_request_id="owed")
+    until(lambda: provider.of("kafka-owed-model"), 20, "it is being answered")
+    gateway.ingress.kill()
+    assert [one["status"] for one in answered(gateway, "owed", 1)] == [200]
+    assert len(gateway.logged_once("kafka-owed", 1)) == 1

@@ -15,9 +15,9 @@ from xml.etree import ElementTree
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs" / "compatibility.md"
 COMMAND = "python -m tests.support.compatibility"
-TESTS = ("tests/stack/test_clients.py", "tests/stack/test_identity.py", "tests/stack/test_submissions.py")
-CLIENTS = {"http": "requests", "openai": "openai", "databricks-sdk": "databricks-sdk", "mlflow": "mlflow-skinny",
-           "kafka": "aiokafka"}  # fmt: skip
+MODULES = ("test_clients", "test_curl", "test_identity", "test_access", "test_submissions")
+CLIENTS = {"http": "requests", "curl": "curl", "openai": "openai", "databricks-sdk": "databricks-sdk",
+           "mlflow": "mlflow-skinny", "kafka": "aiokafka"}  # fmt: skip
 HEAD = f"""# Compatibility
 
 Made by `{COMMAND}`, which runs the real clients against the real stack (`tests/stack/`). A cell
@@ -75,14 +75,23 @@ def written(text: str) -> dict[Spoken, str]:
     }
 
 
+def installed(client: str) -> str:
+    """The version of a client: curl is a program, the others are packages."""
+    if client != "curl":
+        return version(CLIENTS[client])
+    said = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout
+    return said.split()[1]
+
+
 def main() -> int:
     """Run the tests, write the page; the tests' exit code."""
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", "-o", "junit_family=xunit1", *TESTS]
+        tests = [f"tests/stack/{module}.py" for module in MODULES]
+        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", "-o", "junit_family=xunit1", *tests]
         code = subprocess.run(command, cwd=REPOSITORY).returncode
         found = results(report.read_bytes())
-    PAGE.write_text(page(found, {client: version(package) for client, package in CLIENTS.items()}))
+    PAGE.write_text(page(found, {client: installed(client) for client in CLIENTS}))
     return code
 
 

@@ -15,7 +15,14 @@ from contract.topics import Topic
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "topics.md"
 COMMAND = "python -m tests.support.topics_page"
-PARTS = (records.Requester, records.Attempt, records.Finding, records.PayloadTable)
+PARTS = (
+    records.Requester,
+    records.Submitted,
+    records.SubmissionAnswered,
+    records.Attempt,
+    records.Finding,
+    records.PayloadTable,
+)
 UNITS = ((topics.DAY_MS, "day"), (topics.HOUR_MS, "hour"), (topics.MINUTE_MS, "minute"))
 HEAD = f"""# Topics
 

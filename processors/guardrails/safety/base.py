@@ -5,16 +5,22 @@ from typing import NamedTuple
 
 import msgspec
 
+from processors.guardrails.safety.windows import Cut
 from processors.payload.turns import Conversation
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """A model that judges. `url`: base of an OpenAI-compatible API; `kind`: a row of `registry.WIRES`."""
+    """A model that judges. `url`: what its paths are appended to; `kind`: a row of the registry, or `topics`."""
 
     url: str
     name: str
     kind: str
     key: str = ""
+
+    @property
+    def version(self) -> str:
+        """Which judge it is, for the event log."""
+        return f"{self.kind}:{self.name}"
 
     def __repr__(self) -> str:
         return f"Model(url={self.url!r}, name={self.name!r}, kind={self.kind!r})"
@@ -29,13 +35,13 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """A guard's verdict. `categories`: all of its taxonomy; `scores`: 0..1, of those it gave one for.
+    """A judge's verdict. `categories`: all of its taxonomy, if it has one; `scores`: 0..1, of those it gave one for.
 
-    Tokens are the guard's own: its prompt's, and all.
+    Tokens are the judge's own: its prompt's, and all.
     """
 
     flagged: bool
-    categories: dict[str, bool]
+    categories: dict[str, bool] = {}
     scores: dict[str, float] | None = None
     prompt_tokens: int = 0
     total_tokens: int = 0
@@ -49,10 +55,14 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wire(NamedTuple):
-    """How a kind of guard is spoken to: a window of a conversation -> calls; an answer -> its verdict."""
+    """How a kind of judge is spoken to: a window of a conversation -> calls; an answer -> its verdict.
+
+    `cut`: what one request may bring, and how texts that are judged on their own are cut.
+    """
 
     asks: Callable[[Model, Conversation], Sequence[Ask]]
     read: Callable[[Ask, bytes], "Judgement | Fault"]
+    cut: Cut = Cut()
 
 
 def together(verdicts: Sequence[Judgement | Fault]) -> Judgement | Fault:

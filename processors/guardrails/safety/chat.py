@@ -1,6 +1,8 @@
 """An answer in OpenAI's chat form, as far as judges need it: the text, the first word's probability, the tokens."""
 
+import hashlib
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +27,7 @@ class _Tokens(msgspec.Struct, frozen=True, kw_only=True):
 class _Choice(msgspec.Struct, frozen=True, kw_only=True):
     message: _Message
     logprobs: _Tokens | None = None
+    finish_reason: str | None = None
 
 
 class _Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +45,11 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     def text(self) -> str:
         """Its answer."""
         return self.choices[0].message.content
+
+    @property
+    def broken_off(self) -> bool:
+        """Whether it had more to say than it was allowed."""
+        return self.choices[0].finish_reason == "length"
 
     @property
     def tokens(self) -> tuple[int, int]:
@@ -68,6 +76,24 @@ def ask(model: Model, messages: list[dict[str, str]], policy: str = "", **more: 
     """One question; the answer is the likeliest one, without chance."""
     body = {"model": model.name, "messages": messages, "temperature": 0, **more}
     return Ask(path="/chat/completions", body=msgspec.json.encode(body), policy=policy)
+
+
+def fenced(text: str) -> str:
+    """The text between two lines that it cannot contain, for they name its hash."""
+    mark = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
+    return f"BEGIN {mark}\n{text}\nEND {mark}"
+
+
+def form(field: str, values: Sequence[int] | Sequence[str]) -> dict[str, Any]:
+    """The answer's form: JSON with one field that has one of these values."""
+    kind = "string" if isinstance(values[0], str) else "integer"
+    schema = {
+        "type": "object",
+        "properties": {field: {"type": kind, "enum": list(values)}},
+        "required": [field],
+        "additionalProperties": False,
+    }
+    return {"type": "json_schema", "json_schema": {"name": field, "strict": True, "schema": schema}}
 
 
 def said(answer: bytes) -> Said | Fault:

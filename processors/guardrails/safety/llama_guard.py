@@ -8,7 +8,7 @@ from processors.guardrails.safety.base import Ask, Fault, Judgement, Model, Wire
 from processors.payload.turns import Conversation
 
 # `safe`, or `unsafe` and on the next line the codes.
-_ANSWER = re.compile(r"\s*(?:safe|unsafe(?:\s+(S\d{1,2}(?:\s*,\s*S\d{1,2})*))?)\s*", re.IGNORECASE)
+_ANSWER = re.compile(r"\s*(?:safe|unsafe(?:\s+(S\d{1,2}(?:\s*,\s*S\d{1,2})*))?)\s*", re.IGNORECASE | re.ASCII)
 MOST_TOKENS = 64  # enough for all fourteen codes: a list that breaks off is no verdict
 
 
@@ -30,7 +30,7 @@ def wire(codes: Mapping[str, str]) -> Wire:
 
 def _judged(said: chat.Said, codes: Mapping[str, str]) -> Judgement | Fault:
     form = _ANSWER.fullmatch(said.text)
-    if form is None:
+    if form is None or said.broken_off:
         return Fault(why="its answer has not the form of a verdict")
     named = re.findall(r"S\d+", (form[1] or "").upper())
     if not set(named) <= codes.keys():

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from processors.guardrails.safety import llama_guard, moderations, shield_gemma, taxonomy
+from processors.guardrails.safety import classifier, injection, llama_guard, moderations, shield_gemma, taxonomy
 from processors.guardrails.safety.base import Wire
 
 WIRES: Mapping[str, Wire] = {
@@ -11,4 +11,9 @@ WIRES: Mapping[str, Wire] = {
     "llama-guard-4": llama_guard.wire(taxonomy.LLAMA_GUARD_4),
     "openai-moderations": moderations.WIRE,
     "shieldgemma": shield_gemma.WIRE,
+}
+INJECTION_WIRES: Mapping[str, Wire] = {
+    "classify": classifier.CLASSIFY,
+    "predict": classifier.PREDICT,
+    "chat": injection.WIRE,
 }

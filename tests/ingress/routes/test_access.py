@@ -1,5 +1,6 @@
 """Tokens and people: a token works from its answer on, its value is nowhere but there."""
 
+import httpx
 import msgspec
 import pytest
 
@@ -42,6 +43,42 @@ async def test_a_wrong_field_is_named_and_no_token_shown(body: dict[str, object]
     answer = await World().post(CREATE, body)
     assert answer.status_code == 400 and next(iter(body)) in answer.json()["message"]
     assert "dapi" not in answer.text
+
+
+async def patched(world: World, token_id: str, body: object, token: str = USER_TOKEN) -> httpx.Response:
+    return await world.call("PATCH", f"/api/2.0/token/{token_id}", token, json=body)
+
+
+@pytest.mark.parametrize("mask", ["comment", "*"])
+async def test_the_comment_of_ones_own_token_can_be_replaced(mask: str) -> None:
+    world = World()
+    for comment in ("mine", ""):
+        body = {"token": {"comment": comment, "creation_time": 1}, "update_mask": mask}
+        answer = await patched(world, USER_TOKEN, body)
+        assert (answer.status_code, answer.json()) == (200, {})
+        (info,) = (await world.call("GET", LIST, token=USER_TOKEN)).json()["token_infos"]
+        assert (info["comment"], info["creation_time"]) == (comment, 0)
+
+
+@pytest.mark.parametrize(
+    ("mask", "token", "named"),
+    [
+        ("", {}, "update_mask"),
+        ("comment,expiry_time", {}, "'expiry_time'"),
+        ("comment,scopes", {}, "token.scopes"),
+        ("*", {"scopes": ["serving"]}, "token.scopes"),
+        ("comment", {"comment": 1}, "token.comment"),
+    ],
+)
+async def test_what_cannot_change_is_refused_and_named(mask: str, token: dict[str, object], named: str) -> None:
+    answer = await patched(World(), USER_TOKEN, {"token": token, "update_mask": mask})
+    assert answer.status_code == 400 and named in answer.json()["message"]
+
+
+async def test_a_token_that_were_to_do_less_is_refused_rather_than_made_to_do_all() -> None:
+    answer = await World().post(CREATE, {"scopes": ["serving"]})
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "FEATURE_DISABLED")
+    assert answer.json()["message"].startswith("scopes")
 
 
 async def test_one_lists_and_deletes_ones_own() -> None:

@@ -95,6 +95,20 @@ async def test_members_come_and_go_in_every_form_clients_send() -> None:
     assert [one["display"] for one in (await world.call("GET", ME, USER_TOKEN)).json()["groups"]] == ["crew"]
 
 
+async def test_a_group_in_a_group_is_a_member_like_any_other_and_a_user_sees_by_which_way_they_are_in() -> None:
+    world = World()
+    staff = await made(world, GROUPS, {"displayName": "staff", "members": [{"value": "2"}]})
+    crew = await made(world, GROUPS, {"displayName": "crew", "members": [{"value": staff["id"]}]})
+    assert crew["members"][0]["$ref"] == f"Groups/{staff['id']}"
+    groups = (await world.call("GET", ME, USER_TOKEN)).json()["groups"]
+    assert [(one["display"], one["type"]) for one in groups] == [("staff", "direct"), ("crew", "indirect")]
+    circle = {"op": "add", "path": "members", "value": [{"value": crew["id"]}]}
+    refused = await world.call("PATCH", f"{GROUPS}/{staff['id']}", json={"Operations": [circle]})
+    assert refused.status_code == 400 and refused.json()["detail"].startswith("members")
+    gone = {"op": "remove", "path": f'members[value eq "{staff["id"]}"]'}
+    assert (await patched(world, f"{GROUPS}/{crew['id']}", gone))["members"] == []
+
+
 async def test_a_member_of_admins_is_an_admin_from_the_next_call_on() -> None:
     world = World()
     group = {"id": "9", "name": "admins", "members": ["ada@example.com"]}

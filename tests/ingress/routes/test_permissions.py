@@ -68,3 +68,30 @@ async def test_a_name_is_no_id_and_a_stranger_sees_nothing() -> None:
         assert (await world.call(verb, path, USER_TOKEN, json={})).status_code == 403
     assert (await world.call("PUT", path, USER_TOKEN, content=b"{")).status_code == 403
     assert (await world.call("PUT", path, content=b"{")).status_code == 400
+
+
+TOKENS = "/api/2.0/permissions/authorization/tokens"
+
+
+async def test_who_may_use_tokens_is_in_force_with_the_next_call_and_admins_stay() -> None:
+    world = World()
+    before = (await world.call("GET", TOKENS)).json()
+    assert [row.get("group_name") for row in before["access_control_list"]] == ["users", "admins"]
+    statuses = []
+    for rows in ([], [{"user_name": USER, "permission_level": "CAN_USE"}]):
+        answer = await world.call("PUT", TOKENS, json={"access_control_list": rows})
+        assert answer.json() == (await world.call("GET", TOKENS)).json()
+        statuses += [(await world.post("/api/2.0/token/create", {}, USER_TOKEN)).status_code]
+    assert statuses == [403, 200]
+
+
+async def test_the_levels_on_tokens_are_the_vendors() -> None:
+    shown = (await World().call("GET", f"{TOKENS}/permissionLevels")).json()["permission_levels"]
+    assert [row["permission_level"] for row in shown] == ["CAN_USE", "CAN_MANAGE"]
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"access_control_list": [{"permission_level": "CAN_FLY"}]}'])
+async def test_a_bad_list_is_refused_and_nothing_changes(body: bytes) -> None:
+    world = World()
+    assert (await world.call("PUT", TOKENS, content=body)).status_code == 400
+    assert world.view.authorizations == {}

@@ -10,6 +10,7 @@ from contract.records import Reply, ReplyChunk, ReplyFinished, ReplyStarted, Req
 from contract.state import Permission
 from ingress.settings import Settings
 from tests.ingress.world import ADMIN, BOOT_ID, CHAT, USER, USER_TOKEN, Line, World, finished, until
+from tests.support import errors
 
 CHAT_PATH = "/serving-endpoints/chat/completions"
 INVOKE = "/serving-endpoints/chat/invocations"
@@ -147,7 +148,7 @@ async def test_a_route_without_an_endpoint_in_its_path_needs_the_model() -> None
 async def test_a_body_that_is_none_is_400_and_not_published(body: bytes) -> None:
     world = await with_chat()
     answer = await world.call("POST", INVOKE, content=body)
-    assert answer.status_code == 400 and answer.json().keys() == {"error_code", "message"}
+    assert answer.status_code == 400 and errors.of(answer).keys() == {"error_code", "message"}
     assert world.queries() == []
 
 
@@ -245,7 +246,7 @@ async def test_a_broken_stream_ends_with_an_error_event_and_never_cleanly(worker
     answer = await world.post(CHAT_PATH, {"model": "chat", "stream": True})
     first, last = answer.text.strip().split("\n\n")
     assert first == 'data: {"i":0}'
-    event = msgspec.json.decode(last.removeprefix("data: "))
+    event = errors.named(msgspec.json.decode(last.removeprefix("data: ")), answer.headers["x-request-id"])
     assert event["error"]["message"] and event["error_code"] == "INTERNAL_ERROR"
     assert "[DONE]" not in answer.text and world.cancelled == [world.queries()[0].request_id]
 

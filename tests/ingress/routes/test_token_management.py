@@ -53,6 +53,15 @@ async def test_one_is_shown_and_revoked_at_once() -> None:
     assert [(await world.call(verb, path)).status_code for verb in ("GET", "DELETE")] == [404, 404]
 
 
+async def test_an_admin_replaces_anybodys_comment_and_is_shown_the_token() -> None:
+    world = World()
+    body = {"token": {"comment": "of Bob's"}, "update_mask": "comment"}
+    shown = (await world.call("PATCH", f"{ROOT}/tokens/{USER_TOKEN}", json=body)).json()
+    assert (shown["comment"], shown["owner_id"], shown["token_id"]) == ("of Bob's", 2, USER_TOKEN)
+    assert (await world.call("PATCH", f"{ROOT}/tokens/none", json=body)).status_code == 404
+    assert (await world.call("PATCH", f"{ROOT}/tokens/{USER_TOKEN}", json={})).status_code == 400
+
+
 async def test_only_admins_do_this() -> None:
     world = World()
     robot = await with_robot(world)

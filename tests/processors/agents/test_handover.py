@@ -1,11 +1,12 @@
 import asyncio
+from typing import Any
 
 from contract import codec
 from contract.records import HandedOver
-from contract.topics import HANDOVERS
+from contract.topics import HANDOVERS, REQUESTS
 from processors.agents.handover import LOST_AFTER_MS, Handing, HandOvers
 from tests.processors.agents.test_serve import limited
-from tests.processors.agents.world import NOW_MS, Hang, World, endpoint, request
+from tests.processors.agents.world import NOW_MS, PARTITION, Hang, World, endpoint, request
 
 
 def handovers(world: World, worker: str = "mine") -> HandOvers:
@@ -26,6 +27,12 @@ async def begun(world: World, *names: str) -> Hang:
     await world.begin(*(request(request_id=name) for name in names))
     await hang.reached.wait()
     return hang
+
+
+async def turns() -> None:
+    """As many turns of the loop as anything here takes that does not wait."""
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 async def test_what_is_in_flight_is_listed_before_its_offset_may_be_committed() -> None:
@@ -70,6 +77,45 @@ async def test_a_listing_is_cleared_when_its_request_is_settled_and_never_before
     await handing
     await world.ended()
     assert [sign is None for sign in signs(world)] == [False, True]
+
+
+async def test_a_dead_letter_in_flight_is_delivered_before_its_offset_may_be_committed() -> None:
+    world = World()
+    delivering, delivered = asyncio.Event(), asyncio.Event()
+
+    async def bury(event: Any, why: str) -> None:
+        delivering.set()
+        await delivered.wait()
+
+    world.bury = bury  # type: ignore[method-assign]
+    await world.begin(b"unreadable")
+    await delivering.wait()
+    handing = asyncio.create_task(handovers(world).hand_over())
+    await turns()
+    assert (world.acks, handing.done()) == ([], False)
+    delivered.set()
+    await handing
+    assert world.acks == [1]
+
+
+async def test_a_request_published_once_more_is_delivered_before_its_offset_may_be_committed() -> None:
+    world = World(endpoint(limited(calls=1)))
+    delivered = asyncio.Event()
+    publish = world.publish
+
+    async def slow(topic: str, key: str, value: bytes | None, partition: int | None = None) -> int:
+        if topic == REQUESTS.name:
+            await delivered.wait()
+        return await publish(topic, key, value, partition)
+
+    world.publish = slow  # type: ignore[method-assign]
+    await world.begin(request(), partition=PARTITION + 1)
+    handing = asyncio.create_task(handovers(world).hand_over())
+    await turns()
+    assert (world.acks, world.moved, handing.done()) == ([], [], False)
+    delivered.set()
+    await handing
+    assert (world.acks, len(world.moved)) == ([1], 1)
 
 
 async def test_a_request_that_was_not_handed_over_leaves_no_trace() -> None:

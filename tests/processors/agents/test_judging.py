@@ -2,23 +2,30 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 import pytest
 
-from contract.endpoint import AiGateway
-from contract.guardrails import Guardrail, Guardrails, Pii
-from processors.agents.judging import Judges
+from processors.agents.judges import Judges
 from processors.guardrails.safety import windows
-from processors.guardrails.safety.base import Model
 from processors.guardrails.safety.held import WINDOW
-from processors.guardrails.topics import Known
-from processors.providers.base import HttpAnswer, HttpCall, ProviderUnreachable
+from processors.providers.base import ProviderUnreachable
+from tests.processors.agents.judged import (
+    BAD,
+    GUARD,
+    LIMIT,
+    OPEN,
+    Guard,
+    ask,
+    both,
+    element,
+    findings,
+    gateway,
+    world,
+)
 from tests.processors.agents.world import (
     DONE,
     FALLBACK,
-    TABLE,
     USAGE_CHUNK,
     Hang,
     World,
@@ -29,72 +36,6 @@ from tests.processors.agents.world import (
     request,
     spoken,
 )
-from tests.support.guard import answer_to, judged_text
-from tests.support.provider import Hang as Silence
-from tests.support.provider import Reply
-
-GUARD = Model(url="http://guard/v1/", name="llama", kind="llama-guard-2", key="sk-guard")
-JUDGE = Model(url="http://judge/v1", name="judge", kind="topics")
-BAD = "How to [unsafe S2,S9]?"
-
-
-class Guard:
-    """The judges' transport: scripted by the text, as tests/support/guard.py is, and held while `open` is not set."""
-
-    def __init__(self) -> None:
-        self.calls: list[HttpCall] = []
-        self.open = asyncio.Event()
-        self.open.set()
-        self.failure: Exception | None = None
-
-    @property
-    def texts(self) -> list[str]:
-        return [judged_text(msgspec.json.decode(call.body)) for call in self.calls]
-
-    async def call(self, call: HttpCall) -> HttpAnswer:
-        self.calls.append(call)
-        await self.open.wait()
-        if self.failure:
-            raise self.failure
-        step = answer_to(msgspec.json.decode(call.body))
-        if isinstance(step, Silence):
-            await asyncio.Event().wait()
-        assert isinstance(step, Reply)
-        return HttpAnswer(status=step.status, body=msgspec.json.encode(step.body))
-
-    def stream(self, call: HttpCall) -> Any:
-        raise AssertionError("a judge is not streamed")
-
-
-def gateway(*sides: str, topics: Sequence[str] = (), safety: bool = True, pii: str = "NONE", **more: Any) -> AiGateway:
-    rule = Guardrail(
-        safety=safety,
-        pii_detection=pii != "NONE",
-        pii=Pii(behavior=pii),  # type: ignore[arg-type]
-        valid_topics=tuple(topics) or None,
-    )
-    return AiGateway(guardrails=Guardrails(**dict.fromkeys(sides, rule)), inference_table_config=TABLE, **more)
-
-
-def world(
-    gateway: AiGateway, *, opened: Sequence[str] = (), timeout_s: float = 5.0, **more: Any
-) -> tuple[World, Guard]:
-    made, guard = World(endpoint(gateway, **more)), Guard()
-    made.judges = Judges(guard, GUARD, JUDGE, frozenset(opened), timeout_s, Known())
-    return made, guard
-
-
-def ask(text: str, **more: Any) -> Any:
-    return request({"messages": [{"role": "user", "content": text}], **more}, stream=bool(more.get("stream")))
-
-
-def element(message: str, side: str = "input") -> dict[str, Any]:
-    (one,) = msgspec.json.decode(message)[f"{side}_guardrail"]
-    return dict(one)
-
-
-def findings(made: World) -> list[tuple[str, str, str]]:
-    return [(one.side, one.guardrail, one.outcome) for one in made.row.findings]
 
 
 async def test_a_safe_request_is_answered_and_the_guard_was_asked_with_its_key() -> None:
@@ -200,18 +141,25 @@ async def test_without_a_verdict_the_request_is_refused_with_503(said: str) -> N
 
 
 @pytest.mark.parametrize("said", FAILURES)
-@pytest.mark.parametrize("opened", ["chat", "*"])
-async def test_an_endpoint_that_fails_open_answers_and_says_so_in_its_row(said: str, opened: str) -> None:
-    made, _ = world(gateway("input"), timeout_s=0.02, opened=["other", opened])
+async def test_a_side_that_fails_open_answers_and_says_so_in_its_row(said: str) -> None:
+    made, _ = world(gateway("input", beyond=OPEN), timeout_s=0.02)
     await made.serve(ask(said))
     assert made.finish.status == 200
     assert findings(made) == [("input", "safety", "open")]
 
 
-async def test_another_endpoint_does_not_fail_open() -> None:
-    made, _ = world(gateway("input"), opened=["other"])
+async def test_one_side_that_fails_open_does_not_open_the_other() -> None:
+    made, _ = world(both(beyond=OPEN))
+    made.provider.steps = [good("[status 500]")]
     await made.serve(ask("[status 500]"))
-    assert made.finish.status == 503
+    assert (made.finish.status, made.row.refusal) == (503, "unavailable")
+    assert sorted(findings(made)) == [("input", "safety", "open"), ("output", "safety", "failed")]
+
+
+async def test_failing_open_lets_no_verdict_pass() -> None:
+    made, _ = world(gateway("input", beyond=OPEN))
+    await made.serve(ask(BAD))
+    assert made.finish.status == 400
 
 
 async def test_a_guard_that_cannot_be_reached_is_no_verdict() -> None:
@@ -236,10 +184,10 @@ async def test_a_long_text_is_judged_to_its_end() -> None:
 
 
 async def test_a_text_too_long_to_be_judged_is_refused_even_where_the_guard_fails_open() -> None:
-    made, guard = world(gateway("input"), opened=["*"])
-    await made.serve(ask("x" * (windows.LIMIT + windows.WINDOW)))
+    made, guard = world(gateway("input", beyond=OPEN))
+    await made.serve(ask("x" * (LIMIT + windows.WINDOW)))
     assert (made.finish.status, guard.calls) == (400, [])
-    assert str(windows.LIMIT) in made.answer["message"]
+    assert windows.WHOLE_TURN.limit in made.answer["message"]
 
 
 async def test_a_whole_answer_is_judged_after_its_question_and_blocked() -> None:
@@ -324,9 +272,46 @@ async def test_a_stream_without_a_verdict_ends_with_503_or_goes_on_open() -> Non
     made, _ = world(gateway("output"))
     await played(made, LONG, "[status 500]")
     assert (made.streamed[-1]["error_code"], made.row.status_code) == ("TEMPORARILY_UNAVAILABLE", 503)
-    made, _ = world(gateway("output"), opened=["chat"])
+    made, _ = world(gateway("output", beyond=OPEN))
     await played(made, LONG, "[status 500]")
     assert (spoken(made.streamed), findings(made)) == (LONG + "[status 500]", [("output", "safety", "open")])
+
+
+async def test_a_stream_that_goes_on_open_says_so_once() -> None:
+    made, guard = world(gateway("output", beyond=OPEN))
+    await played(made, *[f"{n} {LONG[:790]}[status 500]" for n in range(4)])
+    assert len(guard.calls) == 4
+    assert findings(made) == [("output", "safety", "open")]
+
+
+async def test_a_masked_answer_says_what_the_guard_found() -> None:
+    made, _ = world(gateway("output", pii="MASK"))
+    made.provider.steps = [good("I am joe@example.com")]
+    await made.serve(ask("Hello"))
+    (one,) = made.answer["output_guardrail"]
+    assert made.answer["choices"][0]["message"]["content"] == "I am <EMAIL_ADDRESS>"
+    assert (one["pii_detection"], one["flagged"], len(one["categories"])) == (True, False, 11)
+    assert (one["category_scores"], made.answer["usage"]["total_tokens"]) == (None, 10)
+
+
+async def test_a_masked_answer_without_a_verdict_says_that_nobody_judged_it() -> None:
+    made, _ = world(gateway("output", pii="MASK", beyond=OPEN))
+    made.provider.steps = [good("I am joe@example.com [status 500]")]
+    await made.serve(ask("Hello"))
+    (one,) = made.answer["output_guardrail"]
+    assert (one["pii_detection"], one["flagged"], one["categories"]) == (True, False, None)
+
+
+async def test_a_finding_says_how_long_its_judge_took_and_which_it_was() -> None:
+    made, guard = world(gateway("input"))
+    guard.open.clear()
+    await made.begin(ask(BAD))
+    await guard.asked.wait()
+    made.now_ms += 70
+    guard.open.set()
+    await made.ended()
+    assert [f.rules_version for f in made.row.findings] == ["llama-guard-2:llama"] * 2
+    assert [f.duration_ms for f in made.row.findings] == pytest.approx([70, 70], abs=0.01)
 
 
 async def test_a_stream_is_masked_before_the_guard_reads_it() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from contract import codec
 from contract.endpoint import AiGateway, RateLimit
-from contract.records import Requester
+from contract.records import Requester, Submitted, WindowSnapshot
+from contract.topics import WINDOWS
 from processors.gate import Bounds
 from processors.providers.base import HttpAnswer
 from tests.processors.agents.world import (
@@ -107,6 +108,47 @@ async def test_a_limited_endpoints_offsets_wait_for_the_snapshot() -> None:
     assert world.acks == [1, 2, 3]
 
 
+SUBMITTED = Submitted(partition=2, offset=7, reply_topic="answers")
+
+
+async def test_a_submission_that_was_published_twice_is_called_logged_and_answered_once() -> None:
+    world = World()
+    hang = Hang()
+    world.provider.steps = [hang]
+    await world.begin(request(submitted=SUBMITTED), request(submitted=SUBMITTED))
+    await hang.reached.wait()
+    world.hang_up()
+    await world.ended()
+    await world.serve(request(submitted=SUBMITTED))
+    assert len(world.provider.calls) == len(world.rows) == len(world.answered) == 1
+    assert sorted(world.acks) == [1, 2, 3]
+
+
+async def test_a_submission_that_came_twice_counts_once_in_a_window_and_stays_out_in_a_replay() -> None:
+    world = World(endpoint(limited(calls=2)))
+    await world.serve(request(submitted=SUBMITTED), request(submitted=SUBMITTED), request(request_id="r2"))
+    assert [row.status_code for row in world.rows] == [200, 200]
+    assert world.acks == []
+    for partition, offset in (await world.windows.publish()).items():
+        world.gate.cover(("gateway.requests", partition), offset)
+    assert world.acks == [1, 2, 3]
+    (snapshot,) = [codec.read(WindowSnapshot, value) for topic, _, value in world.published if topic == WINDOWS.name]
+    assert isinstance(snapshot, WindowSnapshot) and snapshot.refused == (2,)
+
+
+async def test_submissions_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processors.agents.serve.REMEMBERED_SUBMISSIONS", 2)
+    world = World()
+    await world.serve(*(request(request_id=f"r{n}", submitted=SUBMITTED) for n in range(3)))
+    assert list(world.submitted) == ["r1", "r2"]
+
+
+async def test_of_the_same_request_over_http_none_is_left_out() -> None:
+    world = World()
+    await world.serve(request(), request())
+    assert len(world.rows) == 2 and world.submitted == {}
+
+
 async def test_a_limited_request_on_the_wrong_partition_is_published_again_with_the_right_key() -> None:
     world = World(endpoint(limited(calls=1)))
     await world.serve(request(), partition=PARTITION + 1)
@@ -140,6 +182,34 @@ async def test_no_negative_max_tokens_makes_room_in_a_window() -> None:
     world.hang_up("r0")
     world.hang_up("r1")
     await world.ended()
+
+
+PROMPTS = "llm/v1/completions"
+
+
+@pytest.mark.parametrize(
+    ("task", "body", "reserved"),
+    [
+        ("llm/v1/chat", QUESTION | {"max_tokens": 10}, 1 + 10),
+        ("llm/v1/chat", QUESTION | {"max_completion_tokens": 10, "n": 4}, 1 + 40),
+        ("llm/v1/chat", QUESTION | {"max_tokens": 10, "n": 0}, 1 + 10),
+        ("llm/v1/chat", QUESTION | {"max_tokens": 10, "n": "4"}, 1 + 10),
+        ("llm/v1/chat", QUESTION | {"max_tokens": 10, "prompt": ["a", "b"]}, 1 + 10),
+        ("llm/v1/chat", QUESTION | {"n": 4}, 1),
+        (PROMPTS, {"prompt": "four", "max_tokens": 10, "n": 2}, 1 + 20),
+        (PROMPTS, {"prompt": ["four", "more"], "max_tokens": 10, "n": 2}, 2 + 40),
+        (PROMPTS, {"prompt": ["four", "more"], "max_tokens": 10, "n": 2, "best_of": 3}, 2 + 60),
+        (PROMPTS, {"prompt": [[1, 2], [3]], "max_tokens": 10}, 20),
+        (PROMPTS, {"prompt": [1, 2, 3], "max_tokens": 10}, 10),
+    ],
+)
+async def test_a_reservation_holds_what_all_answers_of_a_request_may_cost(
+    task: str, body: dict[str, Any], reserved: int
+) -> None:
+    for ceiling, refusals in ((reserved, []), (reserved - 1, ["rate_limited"])):
+        world = World(endpoint(limited(tokens=ceiling), task=task))
+        await world.serve(request(body))
+        assert [row.refusal for row in world.rows if row.refusal] == refusals
 
 
 async def test_tokens_that_were_not_used_are_given_back() -> None:

@@ -25,6 +25,7 @@ from tests.processors.agents.world import (
     request,
     spoken,
 )
+from tests.support import errors
 
 ASKED = QUESTION | {"stream": True}
 WHOLE = (chunk("The "), chunk("answer."), chunk(last=True), USAGE_CHUNK, DONE)
@@ -110,8 +111,8 @@ async def test_a_stream_that_breaks_after_its_first_piece_ends_with_an_error_eve
     world = await played(World(endpoint(FALLBACK, "a", "b")), (chunk("The "), *ending))
     assert len(world.provider.calls) == 1, "no other entity can go on where this one stopped"
     assert spoken(world.streamed) == "The "
-    assert world.streamed[-1]["error_code"] == "PROVIDER_UNREACHABLE"
-    assert world.streamed[-1]["error"]["type"] == "error"
+    last = errors.named(world.streamed[-1], world.row.request_id)
+    assert (last["error_code"], last["error"]["type"]) == ("PROVIDER_UNREACHABLE", "error")
     assert (world.row.status_code, world.row.refusal) == (502, "provider_unreachable")
     assert [(one.status, one.outcome) for one in world.row.attempts] == [(0, "failed")]
 
@@ -325,7 +326,7 @@ async def test_no_chunk_of_another_shape_is_a_defect(choices: Any, behavior: str
 TEXT = "Mail bob@example.com or call +1 212 555 0142 today, please."
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(0, len(TEXT)), max_size=8))
 def test_a_guarded_stream_says_the_same_however_it_is_cut(places: list[int]) -> None:
     places = sorted(places)
@@ -340,8 +341,8 @@ async def _run(world: World, events: Any) -> None:
 
 
 def test_an_error_event_is_one_both_clients_understand() -> None:
-    event = msgspec.json.decode(error_event(502, "CODE", "why").removeprefix("data: "))
-    assert event == {
+    event = msgspec.json.decode(error_event("CODE", "why", "r1").removeprefix("data: "))
+    assert errors.named(event, "r1") == {
         "error": {"message": "why", "code": "CODE", "type": "error", "param": None},
         "error_code": "CODE",
         "message": "why",

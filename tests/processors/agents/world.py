@@ -1,6 +1,7 @@
 """A request, an endpoint, and the narrow things an agent is handed."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,7 +24,7 @@ from contract.state import View
 from contract.topics import LOG, REQUESTS, WINDOWS
 from processors.agents.attempts import Caller
 from processors.agents.case import Case
-from processors.agents.judging import Judges
+from processors.agents.judges import Judges
 from processors.agents.serve import Serving, serving
 from processors.agents.settle import Settling
 from processors.agents.streaming import Streaming
@@ -33,10 +34,13 @@ from processors.guardrails.base import Rules, Verdict
 from processors.payload import texts
 from processors.providers.base import HttpAnswer, HttpCall, ProviderUnreachable
 from processors.providers.registry import PROVIDERS
+from processors.sealing import Transit
 from processors.snapshots import Windows, partition_of_requests
 from processors.transport import StreamAnswer
 from tests.processors.events import Event, Message
 
+MASTER_KEY = b"m" * 32
+TRANSIT = Transit(base64.b64encode(MASTER_KEY).decode())
 NOW_MS = 1_742_814_914_123
 PARTITION = partition_of_requests("chat")
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
@@ -219,6 +223,8 @@ class World:
         self.crashes: list[BaseException] = []
         self.cases: dict[str, Case] = {}
         self.hung_up: dict[str, None] = {}
+        self.submitted: dict[str, None] = {}
+        self.answered: list[tuple[str, int, bytes]] = []
         self.cleared: list[str] = []
         self.is_fresh = True
         self.now_ms = NOW_MS
@@ -243,6 +249,9 @@ class World:
     async def reply(self, slot: int, record: ReplyFinished) -> None:
         self.replies.append((slot, record))
 
+    async def to_producer(self, request: RequestReceived, status: int, body: bytes) -> None:
+        self.answered.append((request.request_id, status, body))
+
     async def send(self, slot: int, request_id: str, record: bytes) -> None:
         self.replies.append((slot, msgspec.json.decode(record, type=Reply)))
 
@@ -262,6 +271,7 @@ class World:
         return Settling(
             publish=self.publish,
             reply=self.reply,
+            answer=self.to_producer,
             release=self.windows.settle,
             now_ms=lambda: self.now_ms,
             account_id="account",
@@ -291,9 +301,11 @@ class World:
             fresh=lambda event: self.is_fresh,
             cases=self.cases,
             hung_up=self.hung_up,
+            submitted=self.submitted,
             draw=lambda: self.draw,
             now_ms=lambda: self.now_ms,
             finished=self.finished,
+            transit=TRANSIT,
         )
 
     def event(self, value: RequestReceived | bytes, partition: int = PARTITION) -> Event:

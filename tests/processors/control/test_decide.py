@@ -33,6 +33,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "endpoint.patch_notifications": {"email_notifications": {"on_update_success": ["a"], "on_update_failure": []}},
     "endpoint.delete": {},
     "token.create": {"token_id": "t", "hash": "0" * 64, "comment": "c", "lifetime_seconds": 60},
+    "token.update": {"comment": "new"},
     "token.delete": {"token_id": "mine"},
     "scope.create": {"scope": "new", "initial_manage_principal": None},
     "scope.delete": {"scope": "scope"},
@@ -49,6 +50,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "group.delete": {},
     "permission.put": {"access_control_list": [{"user_name": OWNER, "permission_level": "CAN_VIEW"}]},
     "permission.patch": {"access_control_list": [{"group_name": "team", "permission_level": "CAN_QUERY"}]},
+    "token_permission.put": {"access_control_list": [{"group_name": "team", "permission_level": "CAN_USE"}]},
+    "token_permission.patch": {"access_control_list": [{"user_name": OWNER, "permission_level": "CAN_USE"}]},
     "scope.put_acl": {"scope": "scope", "principal": "team", "permission": "READ"},
     "scope.delete_acl": {"scope": "scope", "principal": OWNER},
     "bootstrap.admin": {"name": "a", "display_name": "b", "hash": "1" * 64},
@@ -68,6 +71,7 @@ def furnished() -> World:
 
 WORLD = furnished()
 TARGETS = {
+    "token.update": "mine",
     "token.revoke": "mine",
     "principal.change": "2",
     "principal.delete": "2",

@@ -236,6 +236,7 @@ def test_a_refused_edit_names_its_field() -> None:
 
 
 SAFE = {"guardrails": {"input": {"safety": True, "valid_topics": ["gardening"]}}}
+INJECTION = {"guardrails": {"input": {"extensions": {"prompt_injection": True, "fail_open": True}}}}
 
 
 def test_guardrails_that_need_a_judge_are_taken_only_where_one_is_configured() -> None:
@@ -247,6 +248,12 @@ def test_guardrails_that_need_a_judge_are_taken_only_where_one_is_configured() -
     ):
         status, _, message = world.refused(action, body, "chat")
         assert (status, message.partition(":")[0]) == (400, f"{at}guardrails.input.safety")
+    world.judges = {"guard": True, "topics": True}
+    status, _, message = world.refused("endpoint.put_ai_gateway", INJECTION, "chat")
+    assert (status, message.partition(":")[0]) == (400, "guardrails.input.extensions.prompt_injection")
+    world.judges = {"injection": True}
+    kept = world.do("endpoint.put_ai_gateway", INJECTION, "chat")
+    assert kept["guardrails"]["input"]["extensions"] == {"prompt_injection": True, "fail_open": True}
     world.judges = {"guard": True, "topics": True}
     kept = world.do("endpoint.put_ai_gateway", SAFE, "chat")
     assert kept["guardrails"]["input"] == {

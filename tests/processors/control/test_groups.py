@@ -136,3 +136,90 @@ def test_only_admins_do_this(action: str, by: str) -> None:
 @pytest.mark.parametrize("action", ["group.change", "group.delete"])
 def test_an_unknown_id_is_404(action: str) -> None:
     assert World().refused(action, {}, target="9", by=ADMIN)[0] == 404
+
+
+def nested(world: World, *names: str) -> list[str]:
+    """Groups, each in the next one; their ids."""
+    ids: list[str] = []
+    for name in names:
+        members = ids[-1:]
+        ids.append(world.do("group.create", {"display_name": name, "members": members}, by=ADMIN)["id"])
+    return ids
+
+
+def test_a_group_in_a_group_is_shown_on_both_sides() -> None:
+    world = World()
+    inner, outer = nested(world, "inner", "outer")
+    shown = change(world, outer, ("add", ["2"]))
+    assert shown["members"] == [
+        {"display": "inner", "value": inner, "$ref": f"Groups/{inner}"},
+        {"display": "Taka", "value": "2", "$ref": "Users/2"},
+    ]
+    above = change(world, inner)["groups"]
+    assert above == [{"display": "outer", "type": "direct", "value": outer, "$ref": f"Groups/{outer}"}]
+
+
+def test_membership_reaches_through_groups_for_permissions_and_scopes() -> None:
+    world = World()
+    inner, _, _ = nested(world, "inner", "middle", "outer")
+    world.do("user.create", {"user_name": STRANGER}, by=ADMIN)
+    endpoint = world.create()
+    rows = {"access_control_list": [{"group_name": "outer", "permission_level": "CAN_QUERY"}]}
+    world.do("permission.put", rows, target=endpoint.id)
+    world.do("scope.create", {"scope": "s"})
+    world.do("scope.put_acl", {"scope": "s", "principal": "outer", "permission": "WRITE"})
+    scope = world.view.scopes["s"]
+    for op, levels in (("add", (2, 2)), ("remove", (0, 0))):
+        change(world, inner, (op, [world.view.principals[STRANGER].id]))
+        assert (world.view.level(endpoint, STRANGER), world.view.scope_level(scope, STRANGER)) == levels
+
+
+@pytest.mark.parametrize(
+    ("within", "member", "why"),
+    [(0, 0, "in itself"), (0, 1, "'inner' is in 'middle'"), (0, 2, "'inner' is in 'outer'"), (1, 2, "is in 'outer'")],
+)
+@pytest.mark.parametrize("op", ["add", "replace"])
+def test_a_group_that_would_contain_itself_is_refused_and_named(within: int, member: int, why: str, op: str) -> None:
+    world = World()
+    ids = nested(world, "inner", "middle", "outer")
+    body = {"steps": [{"op": op, "ids": ["2", ids[member]]}]}
+    status, code, message = world.refused("group.change", body, target=ids[within], by=ADMIN)
+    assert (status, code) == (400, "INVALID_PARAMETER_VALUE")
+    assert message.startswith("members: ") and why in message
+
+
+def test_a_group_may_be_in_another_by_two_ways() -> None:
+    world = World()
+    inner, _, outer = nested(world, "inner", "middle", "outer")
+    change(world, inner, ("add", ["2"]))
+    change(world, outer, ("add", [inner]))
+    assert world.view.memberships(OWNER) == ("inner", "middle", "outer")
+
+
+def test_everybody_cannot_be_in_a_group() -> None:
+    world = World()
+    admins(world)
+    body = {"display_name": "staff", "members": [world.view.groups["users"].id]}
+    status, _, message = world.refused("group.create", body, by=ADMIN)
+    assert status == 400 and message.startswith("members: 'users'")
+
+
+def test_the_admins_keep_an_active_one_when_a_group_among_them_changes() -> None:
+    world = World()
+    group_id = admins(world)
+    (operators,) = nested(world, "operators")
+    change(world, operators, ("add", ["2"]))
+    change(world, group_id, ("replace", [operators]))
+    assert world.view.is_admin(OWNER)
+    root = world.view.principals[ADMIN]
+    world.keep(f"principal/{ADMIN}", type(root)(id="1", name=ADMIN, display_name="Root"))
+    empty = {"steps": [{"op": "replace", "ids": []}]}
+    for action, body, target in (
+        ("group.change", empty, operators),
+        ("group.change", empty, group_id),
+        ("group.delete", {}, operators),
+    ):
+        status, _, message = world.refused(action, body, target=target, by=OWNER)
+        assert status == 400 and "active member" in message
+    change_name = world.do("group.change", {"display_name": "crew"}, target=operators, by=OWNER)
+    assert change_name["displayName"] == "crew" and world.view.is_admin(OWNER)

@@ -1,10 +1,12 @@
 """Tags, notifications and the deprecated limits: what each patch leaves, and whom it refuses."""
 
+import time
 from typing import Any
 
 import pytest
 
 from contract.endpoint import Notifications, Tag
+from processors.control.labels import patched
 from tests.processors.control.world import STRANGER, T0, World
 
 OLD = {"calls": 5, "key": "user", "renewal_period": "minute"}
@@ -30,6 +32,13 @@ def test_a_tags_patch_may_leave_either_side_out() -> None:
     world.create(tags=[{"key": "a"}])
     assert world.do("endpoint.patch_tags", {"delete_tags": ["a"]}, "chat") == {"tags": []}
     assert world.do("endpoint.patch_tags", {"add_tags": [{"key": "b"}]}, "chat") == {"tags": [{"key": "b"}]}
+
+
+def test_a_patch_of_very_many_tags_holds_nobody_up() -> None:
+    added = [Tag(key=f"a{number}") for number in range(40_000)]
+    started = time.monotonic()
+    assert len(patched((), added, tuple(f"d{number}" for number in range(40_000)))) == 40_000
+    assert time.monotonic() - started < 5, "each with each takes minutes"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Tokens: kept as hashes, counted, expired ones swept, revoked by their owner."""
 
+import msgspec
 import pytest
 
 from contract import limits
@@ -75,6 +76,23 @@ def test_the_same_command_again_changes_nothing_and_answers_the_same() -> None:
     offset = world.view.offset
     assert world.do("token.create", minted(1)) == first and world.view.offset == offset
     assert world.refused("token.create", minted(1), by=STRANGER)[1] == "RESOURCE_ALREADY_EXISTS"
+
+
+def test_a_comment_is_replaced_by_the_owner_or_an_admin_and_by_nobody_else() -> None:
+    world = World()
+    world.do("token.create", minted(1, comment="old"))
+    before = world.view.tokens[f"{1:064x}"]
+    for by in (OWNER, ADMIN):
+        assert world.do("token.update", {"comment": by}, target="id1", by=by) == {}
+        assert world.view.tokens[f"{1:064x}"] == msgspec.structs.replace(before, comment=by)
+    assert world.refused("token.update", {"comment": "x"}, target="id1", by=STRANGER)[0] == 404
+    assert world.refused("token.update", {"comment": "x"}, target="id2")[0] == 404
+
+
+@pytest.mark.parametrize("action", ["token.create", "token.update"])
+def test_a_comment_has_a_greatest_length(action: str) -> None:
+    body = minted(1, comment="x" * 4097)
+    assert World().refused(action, body, target="id1")[2].startswith("comment")
 
 
 def test_one_revokes_ones_own_token_and_an_admin_any() -> None:

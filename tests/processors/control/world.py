@@ -38,7 +38,7 @@ class World:
     def __init__(self) -> None:
         self.view = View()
         self.now_ms = T0
-        self.judges: dict[str, bool] = {}  # which are configured: `guard`, `topics`
+        self.judges: dict[str, bool] = {}  # which are configured: `guard`, `topics`, `injection`
         self.ids = (f"{n:032x}" for n in itertools.count(1))
         self.keep("principal/" + ADMIN, Principal(id="1", name=ADMIN, display_name="Root", admin=True))
         self.keep("principal/" + OWNER, Principal(id="2", name=OWNER, display_name="Taka"))

@@ -104,7 +104,7 @@ PARTS = ["joe@example.com", "(555) 123-4567", "4111 1111 1111 1111", "account 12
 FILLER = ["and then nothing happened for a long while. " * n for n in (1, 3, 8, 20)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from([*PARTS, *FILLER, " ", ", "]), max_size=15))
 def test_windows_change_nothing(parts: list[str]) -> None:
     text = "".join(parts)

@@ -42,7 +42,7 @@ def released(text: str, sizes: list[int], rules: Rules) -> str:
     return "".join(one.text for one in stream(text, sizes, rules))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TEXTS, SIZES)
 def test_masking_a_stream_is_masking_the_whole_text(text: str, sizes: list[int]) -> None:
     whole = apply([text], MASK)
@@ -51,20 +51,20 @@ def test_masking_a_stream_is_masking_the_whole_text(text: str, sizes: list[int])
     assert parts[-1].pii_detected == whole.pii_detected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(alphabet="0123456789 -.()+/@ax\u200b", max_size=300), SIZES)
 def test_masking_a_stream_of_digits_is_masking_the_whole_text(text: str, sizes: list[int]) -> None:
     assert released(text, sizes, MASK) == apply([text], MASK).masked[0]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(TEXTS, SIZES)
 def test_held_keywords_do_not_change_the_mask(text: str, sizes: list[int]) -> None:
     rules = Rules(pii="MASK", keywords=("never\u3042there", "not here"))
     assert released(text, sizes, rules) == apply([text], rules).masked[0]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TEXTS, SIZES)
 def test_a_blocked_stream_has_released_the_text_before_the_entity_only(text: str, sizes: list[int]) -> None:
     whole = apply([text], BLOCK)
@@ -78,7 +78,7 @@ def test_a_blocked_stream_has_released_the_text_before_the_entity_only(text: str
         assert out == text
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     TEXTS, st.sampled_from(["super secret", "SUPER \n SECRET", "zQ", "カタログ", "Super\u200b Secret"]), TEXTS, SIZES
 )

@@ -67,7 +67,9 @@ def test_all_categories_of_the_vendor_are_always_there(number: int) -> None:
     assert (verdict.prompt_tokens, verdict.total_tokens) == (196, 201)
 
 
-@pytest.mark.parametrize("text", ["unsafe\nS2,S9", "\n\nunsafe\nS2, S9\n", "UNSAFE\ns2,s9", "unsafe S9,S2"])
+@pytest.mark.parametrize(
+    "text", ["unsafe\nS2,S9", "\n\nunsafe\nS2, S9\n", "UNSAFE\ns2,s9", "unsafe S9,S2", "\n \nUnsafe\n\ns2 ,s9"]
+)
 def test_forms_a_guard_is_seen_to_answer_in(text: str) -> None:
     assert found(2, text) == {"non-violent-crimes", "hate"}
 
@@ -80,12 +82,21 @@ def test_unsafe_without_a_category_is_unsafe() -> None:
 GARBAGE = [
     "", "yes", "safe\nS1", "unsafe\nS2 S9", "unsafe\nS2,", "unsafe\nS123", "safe.", "not safe", "safe unsafe",
     "The message is safe", "unsafe\n2", "unsafes", "unsafe\nS12", "unsafe\nS0",
+    "saf", "unsaf", "unsafe\nS", "unsafe\n,S2", "unsafe, S2", "ſafe", "unsafe\nS２", "safe\nunsafe\nS2", "safe\n\nsafe",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", GARBAGE)
 def test_anything_else_is_no_verdict(text: str) -> None:
     assert isinstance(read(2, text), Fault)
+
+
+@pytest.mark.parametrize("text", ["unsafe\nS1", "safe"])
+def test_an_answer_that_breaks_off_is_no_verdict(text: str) -> None:
+    answer = completion(text)
+    answer["choices"][0]["finish_reason"] = "length"
+    wire = WIRES["llama-guard-3"]
+    assert isinstance(wire.read(wire.asks(guard(3), SAID)[0], msgspec.json.encode(answer)), Fault)
 
 
 BROKEN = [

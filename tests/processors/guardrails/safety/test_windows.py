@@ -1,3 +1,5 @@
+import unicodedata
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +50,31 @@ def test_roles_alternate_begin_with_the_user_and_fit(turns: Conversation) -> Non
 @given(st.integers(0, 20_000))
 def test_windows_leave_nothing_out_and_overlap(length: int) -> None:
     text = "".join(chr(0x4E00 + n) for n in range(length))
-    pieces = windows.pieces(text)
+    pieces = windows.WHOLE_TURN.pieces(text)
     assert pieces[0] + "".join(piece[windows.OVERLAP :] for piece in pieces[1:]) == text
     assert len(pieces) <= length // (windows.WINDOW - windows.OVERLAP) + 1
+
+
+SMALL = windows.Cut(size=40, overlap=12, most=3, in_bytes=True)
+
+
+@given(st.text(max_size=400))
+def test_windows_of_bytes_fit_and_hold_every_character_in_order(text: str) -> None:
+    whole = unicodedata.normalize("NFKC", text)
+    pieces = SMALL.pieces(text)
+    assert all(len(piece.encode()) <= SMALL.size for piece in pieces)
+    reached = 0
+    for piece in pieces:
+        found = whole.find(piece)
+        start = max((n for n in range(reached + 1) if whole.startswith(piece, n)), default=-1)
+        assert found >= 0 and start >= 0, "a window skips a character"
+        reached = max(reached, start + len(piece))
+    assert reached == len(whole)
+
+
+def test_what_a_tokenizer_would_make_longer_is_cut_after_it_is() -> None:
+    assert all(len(piece.encode()) <= SMALL.size for piece in SMALL.pieces("\ufdfa" * 20))
+
+
+def test_a_limit_says_its_unit() -> None:
+    assert (windows.WHOLE_TURN.limit, SMALL.limit) == ("64 windows of 4000 characters", "3 windows of 40 bytes")
