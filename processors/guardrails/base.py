@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+RULES_VERSION = "2"  # of what the checks find: the next one with every change of that, for findings are kept
 Behavior = Literal["NONE", "BLOCK", "MASK"]  # the vendor's strings
 Outcome = Literal["passed", "blocked", "masked"]
 
@@ -62,4 +63,3 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 PASSED = Verdict(outcome="passed")
-RULES_VERSION = "1"  # of what is found; a row of the log says by which it was found
