@@ -109,9 +109,15 @@ def _call(call: Any, place: Place, put: Put) -> Any:
 
 
 def _with_arguments(function: Json, place: Place, put: Put) -> Json:
-    """A function's arguments are JSON; a custom tool's input is whatever it takes."""
-    texts = {key: function[key] for key in ("arguments", "input") if isinstance(function.get(key), str)}
-    return {**function, **{key: put((*place, key), text, key == "arguments") for key, text in texts.items()}}
+    """A function's arguments are JSON, in a string with most providers; a custom tool's input is whatever it takes."""
+    given = {key: function[key] for key in ("arguments", "input") if key in function}
+    return {**function, **{key: _argument(one, (*place, key), put) for key, one in given.items()}}
+
+
+def _argument(value: Any, place: Place, put: Put) -> Any:
+    if isinstance(value, str):
+        return put(place, value, place[-1] == "arguments")
+    return walked(value, place, put)
 
 
 def choice(one: Json, put: Put, *, calls: bool) -> Json:

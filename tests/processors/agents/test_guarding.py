@@ -6,10 +6,13 @@ import msgspec
 import pytest
 
 from contract.endpoint import AiGateway
+from contract.guardrails import Extensions, Guardrails
 from processors.agents.findings import MOST
 from processors.guardrails.base import RULES_VERSION, Rules, Verdict
 from processors.guardrails.check import apply
 from processors.providers.base import HttpAnswer
+from tests.processors.agents.restoring_world import answer as opened_answer
+from tests.processors.agents.restoring_world import nothing_in_clear, reversible, sealed
 from tests.processors.agents.world import QUESTION, World, endpoint, good, guarded, request
 
 MAIL = "bob@example.com"
@@ -161,6 +164,23 @@ async def test_arguments_of_an_answer_can_block_it() -> None:
 async def test_arguments_are_no_characters_of_the_answer() -> None:
     world = await answered(CALL, guarded("output", "MASK", tool_calls=True))
     assert world.row.output_character_count == 0
+
+
+async def test_values_masked_in_tool_turns_come_back_to_the_caller_and_to_nobody_else() -> None:
+    gateway = reversible()
+    assert gateway.guardrails is not None and gateway.guardrails.input is not None
+    side = msgspec.structs.replace(gateway.guardrails.input, extensions=Extensions(reversible=True, tool_calls=True))
+    both = msgspec.structs.replace(gateway, guardrails=Guardrails(input=side))
+    again = {"name": "send", "arguments": '{"to": "<EMAIL_ADDRESS_1>", "card": "<CREDIT_CARD_1>"}'}
+    world = World(endpoint(both))
+    world.provider.steps = [good(choices=[{"index": 0, "message": {"tool_calls": [{"id": "2", "function": again}]}}])]
+    await world.serve(sealed({"messages": [user("Hello"), CALL, TOOL]}))
+    sent = world.provider.bodies[0]["messages"]
+    assert sent[1]["tool_calls"][0]["function"]["arguments"] == '{"to":"<EMAIL_ADDRESS_1>","card":"<CREDIT_CARD_1>"}'
+    assert sent[2]["content"] == '{"sent":"<EMAIL_ADDRESS_1>"}'
+    (call,) = opened_answer(world)["choices"][0]["message"]["tool_calls"]
+    assert call["function"]["arguments"] == '{"to": "bob@example.com", "card": "4111111111111111"}'
+    assert nothing_in_clear(world, MAIL, "4111111111111111")
 
 
 # ---- answers ----

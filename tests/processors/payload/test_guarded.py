@@ -117,6 +117,8 @@ def test_every_text_of_an_answer_is_read(message: Any, expected: list[str]) -> N
 
 def test_arguments_of_an_answers_calls_are_read_where_asked_for() -> None:
     assert answered(CALL, OLD_CALL, CUSTOM, calls=True) == ["one moment", "to", "x", "to", "x", "ls"]
+    as_an_object = {"tool_calls": [{"function": {"name": "send", "arguments": {"to": ["x"]}}}]}
+    assert answered(as_an_object, calls=True) == ["x"]
 
 
 def test_a_text_knows_its_field_and_what_was_put_before_it() -> None:
