@@ -43,7 +43,7 @@ class RequestReceived(msgspec.Struct, frozen=True, kw_only=True):
     `body`: the caller's JSON object, byte for byte.
     `served_entity`: the one entity that may answer, whatever the split; empty: the split and the fallbacks decide.
     `submitted`: it came by Kafka; its answer goes to the producer's topic, and the ingress hears only that it ended.
-    `sealed`: the body, sealed, where the endpoint masks reversibly; `body` is null then.
+    `sealed`: the body, sealed, in base64, where the endpoint masks reversibly; `body` is null then.
     """
 
     request_id: str
@@ -61,7 +61,7 @@ class RequestReceived(msgspec.Struct, frozen=True, kw_only=True):
     usage_context: dict[str, str] | None = None
     served_entity: str = ""
     submitted: Submitted | None = None
-    sealed: str = ""
+    sealed: bytes = b""
     v: int = 1
 
 
@@ -78,7 +78,7 @@ class ReplyStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", 
     """The first piece of a streamed answer, `seq` 0. `data`: server-sent events, ready to send.
 
     `attempt` names the worker's try: after a crash another worker starts another one, which must not be mixed in.
-    `sealed`: `data`, sealed, where values were put back into it; `data` is empty then.
+    `sealed`: `data`, sealed, in base64, where the endpoint masks reversibly; `data` is empty then.
     """
 
     request_id: str
@@ -87,7 +87,7 @@ class ReplyStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", 
     data: str
     served_entity_name: str = ""
     config_version: int = -1
-    sealed: str = ""
+    sealed: bytes = b""
     v: int = 1
 
 
@@ -99,7 +99,7 @@ class ReplyChunk(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", ta
     attempt: str
     seq: int
     data: str
-    sealed: str = ""
+    sealed: bytes = b""
     v: int = 1
 
 
@@ -121,7 +121,7 @@ class ReplyFinished(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind",
     served_entity_name: str = ""
     config_version: int = -1
     state_offset: int = -1
-    sealed: str = ""
+    sealed: bytes = b""
     v: int = 1
 
 

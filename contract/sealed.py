@@ -1,7 +1,7 @@
 """What travels sealed between ingress and workers: which requests, under which key, bound to what.
 
 For an endpoint with reversible masking the caller's own values lie on no topic in clear. Each house does its own
-AES-GCM (a nonce of 12 bytes, then the ciphertext with its tag, in base64); here is what both must agree on.
+AES-GCM (a nonce of 12 bytes, then the ciphertext with its tag); here is what both must agree on.
 """
 
 import hmac
@@ -17,7 +17,9 @@ def is_reversible(endpoint: Endpoint | None) -> bool:
     gateway = endpoint.ai_gateway if endpoint is not None else None
     guardrails = gateway.guardrails if gateway is not None else None
     side = guardrails.input if guardrails is not None else None
-    return side is not None and side.beyond.reversible and side.pii.behavior == "MASK"
+    if side is None or not side.beyond.reversible:
+        return False
+    return side.pii.behavior == "MASK" and not side.beyond.observe  # who only observes masks nothing
 
 
 def key_of(master_key: bytes, request_id: str) -> bytes:

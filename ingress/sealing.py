@@ -39,23 +39,32 @@ def key_bytes(text: str) -> bytes:
     return key
 
 
-def seal(secret: str | bytes, key: bytes, bound_to: bytes | None = None) -> str:
-    """Encrypt `secret`; a new nonce each time, so equal secrets do not look equal.
-
-    `bound_to`: what must be said again to open it.
-    """
+def encrypted(plain: bytes, key: bytes, bound_to: bytes | None = None) -> bytes:
+    """Encrypt; a new nonce each time, so equal texts do not look equal. `bound_to`: to be said again to open it."""
     nonce = os.urandom(NONCE_BYTES)
-    plain = secret.encode() if isinstance(secret, str) else secret
-    return base64.b64encode(nonce + AESGCM(key).encrypt(nonce, plain, bound_to)).decode()
+    return nonce + AESGCM(key).encrypt(nonce, plain, bound_to)
 
 
-def opened(sealed: str, key: bytes, bound_to: bytes | None = None) -> bytes:
+def decrypted(data: bytes, key: bytes, bound_to: bytes | None = None) -> bytes:
+    """Decrypt what `encrypted` made; `Unsealable` otherwise."""
+    try:
+        return AESGCM(key).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], bound_to)
+    except (InvalidTag, ValueError) as error:
+        raise Unsealable("the secret cannot be opened with this master key") from error
+
+
+def seal(secret: str | bytes, key: bytes) -> str:
+    """Encrypt `secret`, in base64."""
+    return base64.b64encode(encrypted(secret.encode() if isinstance(secret, str) else secret, key)).decode()
+
+
+def opened(sealed: str, key: bytes) -> bytes:
     """Decrypt what `seal` made; `Unsealable` otherwise."""
     try:
         data = base64.b64decode(sealed, validate=True)
-        return AESGCM(key).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], bound_to)
-    except (binascii.Error, InvalidTag, ValueError) as error:
-        raise Unsealable("the secret cannot be opened with this master key") from error
+    except (binascii.Error, ValueError) as error:
+        raise Unsealable("the secret is no base64") from error
+    return decrypted(data, key)
 
 
 def unseal(sealed: str, key: bytes) -> str:
@@ -70,7 +79,7 @@ def unseal(sealed: str, key: bytes) -> str:
 def request_sealed(record: RequestReceived, master_key: bytes) -> RequestReceived:
     """The record with its body sealed, for the workers alone."""
     key = transit.key_of(master_key, record.request_id)
-    sealed = seal(bytes(record.body), key, transit.bound_to(record))
+    sealed = encrypted(bytes(record.body), key, transit.bound_to(record))
     return msgspec.structs.replace(record, body=msgspec.Raw(b"null"), sealed=sealed)
 
 
@@ -78,10 +87,10 @@ def reply_opened(reply: Reply, master_key: bytes) -> Reply | None:
     """The reply as the worker meant it; None when it was sealed with another key, for another place, or is damaged."""
     try:
         key = transit.key_of(master_key, reply.request_id)
-        plain = opened(reply.sealed, key, transit.bound_to(reply))
+        plain = decrypted(reply.sealed, key, transit.bound_to(reply))
         if isinstance(reply, ReplyFinished) and not reply.attempt:
-            return msgspec.structs.replace(reply, body=msgspec.Raw(plain), sealed="")
-        return msgspec.structs.replace(reply, data=plain.decode(), sealed="")
+            return msgspec.structs.replace(reply, body=msgspec.Raw(plain), sealed=b"")
+        return msgspec.structs.replace(reply, data=plain.decode(), sealed=b"")
     except (Unsealable, UnicodeDecodeError):
         return None
 

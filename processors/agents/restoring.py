@@ -22,7 +22,7 @@ Json = dict[str, Any]
 Path = tuple[str | int, ...]
 SAID = ("text", "message", "delta")  # of a choice: where it speaks; log probabilities are of single tokens
 JSON_ANSWERS = ("json_object", "json_schema")
-TRACE = re.compile(rb"[A-Z]_[0-9]")  # what every placeholder has; an answer without it is left as it came
+TRACE = re.compile(rb"_[0-9]")  # what every placeholder has; an answer without it is left as it came
 
 
 def numbered(case: Case, body: Json, found: list[str], verdict: Verdict) -> Verdict:
@@ -30,7 +30,7 @@ def numbered(case: Case, body: Json, found: list[str], verdict: Verdict) -> Verd
 
     `body`: the request as made for the provider; none of the numbers in it is used.
     """
-    masked, values = number(found, verdict.spans, texts.encoded(body).decode())
+    masked, values = number(found, verdict.spans, texts.encoded(body))
     if values and case.transit is not None:
         case.restoring = Restoring(Placeholders(values), json_answers=_wants_json(body))
     return msgspec.structs.replace(verdict, masked=masked)

@@ -38,6 +38,7 @@ REVERSIBLE = Extensions(reversible=True)
         (AiGateway(guardrails=Guardrails(input=side(extensions=Extensions(whole_words=True)))), False),
         (AiGateway(guardrails=Guardrails(output=side(extensions=REVERSIBLE))), False),
         (AiGateway(guardrails=Guardrails(input=side("BLOCK", REVERSIBLE))), False),
+        (AiGateway(guardrails=Guardrails(input=side(extensions=Extensions(reversible=True, observe=True)))), False),
         (AiGateway(guardrails=Guardrails(input=side(extensions=REVERSIBLE))), True),
     ],
 )
@@ -94,5 +95,4 @@ def test_there_is_an_example_of_each_sealed_record() -> None:
 
 
 def test_a_record_in_clear_has_nothing_sealed() -> None:
-    encoded = msgspec.json.decode(codec.encode(request()))
-    assert encoded["sealed"] == ""
+    assert msgspec.json.decode(codec.encode(request()))["sealed"] == ""

@@ -87,4 +87,4 @@ async def test_other_endpoints_are_not_touched() -> None:
     assert (await world.post(ENDPOINTS, CHAT)).status_code == 200
     await world.call("POST", INVOKE, content=BODY)
     (record,) = world.queries()
-    assert (bytes(record.body), record.sealed) == (BODY, "")
+    assert (bytes(record.body), record.sealed) == (BODY, b"")

@@ -27,6 +27,7 @@ from tests.processors.agents.restoring_world import (
     masking,
     nothing_in_clear,
     opened,
+    pieces,
     read,
     reversible,
     said,
@@ -77,7 +78,7 @@ async def test_a_request_in_which_nothing_is_found_is_logged_as_it_was() -> None
 async def test_other_endpoints_replies_are_not_sealed_and_their_answers_pass_byte_for_byte() -> None:
     world = World()
     await world.serve(request(ASKED))
-    assert (world.finish.sealed, bytes(world.finish.body)) == ("", good().body)
+    assert (world.finish.sealed, bytes(world.finish.body)) == (b"", good().body)
 
 
 async def test_tool_calls_get_the_values_escaped_as_their_json_wants() -> None:
@@ -160,6 +161,18 @@ async def test_judges_read_placeholders_on_both_sides(stream: bool) -> None:
     assert (said, nothing_in_clear(world)) == (ASKED["messages"][0]["content"], True)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_the_model_brings_itself_is_masked_for_good(stream: bool) -> None:
+    side = Guardrail(safety=False, pii_detection=True, pii=Pii(behavior="MASK"))
+    text = "<PHONE_NUMBER_1>: ask eve@example.com"
+    answered = (*pieces(text, 3), chunk(last=True), DONE) if stream else good(text)
+    record = sealed(ASKED | {"stream": stream}, stream=stream)
+    world = await asked(World(endpoint(reversible(output=side))), answered, record=record)
+    assert (spoken(read(world)) if stream else content(world)) == f"{PHONE}: ask <EMAIL_ADDRESS>"
+    logged = json.loads(str(world.row.response))["choices"][0]["message"]["content"]
+    assert logged == "<PHONE_NUMBER_1>: ask <EMAIL_ADDRESS>"
+
+
 async def test_completions_are_restored_and_embeddings_only_masked() -> None:
     texts = {"prompt": [PHONE, f"not {PHONE}"]}
     choices = [{"index": 0, "text": "<PHONE_NUMBER_1>!", "finish_reason": "stop"}]
@@ -193,14 +206,14 @@ async def test_a_sealed_request_from_before_the_switch_off_is_answered_as_the_en
     world.provider.steps = [good()]
     await world.serve(sealed())
     assert world.provider.bodies[0]["messages"] == ASKED["messages"]
-    assert (world.finish.status, world.finish.sealed, world.row.request) == (200, "", "null")
+    assert (world.finish.status, world.finish.sealed, world.row.request) == (200, b"", "null")
 
 
 OTHER_KEY = b"o" * 32
 UNOPENABLE = {
     "another key": sealing.request_sealed(request(ASKED), OTHER_KEY),
-    "damaged": msgspec.structs.replace(sealed(), sealed="QUJD"),
-    "no base64": msgspec.structs.replace(sealed(), sealed="?"),
+    "damaged": msgspec.structs.replace(sealed(), sealed=b"?" * 40),
+    "too short": msgspec.structs.replace(sealed(), sealed=b"?"),
     "another request's": msgspec.structs.replace(sealed(request_id="other"), request_id="r1"),
 }
 

@@ -12,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.records import ReplyChunk, ReplyFinished, ReplyStarted
+from processors.agents.restoring import Chunks, Restoring
 from processors.gate import Bounds
+from processors.guardrails.reversible import Placeholders
+from processors.payload.merging import Merged
 from processors.providers.base import HttpAnswer, HttpCall
 from processors.transport import StreamAnswer
 from tests.processors.agents.restoring_world import (
@@ -91,6 +94,44 @@ async def test_pieces_of_two_tool_calls_and_of_reasoning_are_restored_each_by_it
         arguments[call["index"]] += call["function"]["arguments"]
     assert [json.loads(text) for text in arguments] == [{"to": CARD}, {"or": CARD, "x": "<CREDIT_"}]
     assert "".join(delta.get("reasoning_content", "") for delta in deltas) == f"so {CARD}"
+
+
+VALUES = {"<CREDIT_CARD_1>": CARD, "<PHONE_NUMBER_1>": PHONE, "<PHONE_NUMBER_2>": 'a "b"'}
+PLACES = st.sampled_from(["content", "reasoning_content", "text", 0, 1])  # a number: of a tool call
+SAYS = st.sampled_from([*VALUES, "<", "PHONE_NUMBER_", "1>", "<PHONE_", "\\u003cCREDIT_CARD_", "1\\u003e", "\\", "x"])
+
+
+def piece(index: int, place: str | int, text: str, last: bool) -> dict[str, Any]:
+    choice: dict[str, Any] = {"index": index, "finish_reason": "stop" if last else None}
+    if place == "text":
+        return {"choices": [{**choice, "text": text}]}
+    called = {"tool_calls": [{"index": place, "function": {"name": "", "arguments": text}}]}
+    return {"choices": [{**choice, "delta": {place: text} if isinstance(place, str) else called}]}
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), PLACES, SAYS), max_size=25), st.booleans(), st.booleans())
+def test_whatever_comes_in_pieces_reads_as_the_merged_answer_restored(
+    said: list[tuple[int, str | int, str]], ends: bool, json_answers: bool
+) -> None:
+    restoring = Restoring(Placeholders(VALUES), json_answers=json_answers)
+    chunks, plain, restored = Chunks(restoring), Merged(), Merged()
+    events = [piece(*one, last=False) for one in said]
+    if ends:
+        events += [piece(index, "content", "", last=True) for index in {one[0] for one in said}]
+    for event in events:
+        plain.add(event)
+        restored.add(json.loads(chunks.event(event) or b"{}"))
+    for rest in chunks.rest():
+        restored.add(json.loads(rest))
+    whole = json.loads(restoring.answer(msgspec.json.encode(plain.answer())))
+    assert without_empty(restored.answer()) == without_empty(whole)
+
+
+def without_empty(value: Any) -> Any:
+    """The value without what says nothing."""
+    if isinstance(value, dict):
+        return {key: kept for key, inner in value.items() if (kept := without_empty(inner)) not in ("", [], {}, None)}
+    return [without_empty(inner) for inner in value] if isinstance(value, list) else value
 
 
 async def test_choices_do_not_share_what_is_held_back() -> None:

@@ -38,7 +38,8 @@ def laid_out(parts: Sequence[tuple[str, str, str]], end: str) -> tuple[str, list
 
 
 def numbered(*texts: tuple[str, list[Span]], beside: str = "") -> Numbered:
-    return number([text for text, _ in texts], [spans for _, spans in texts], "\n".join(t for t, _ in texts) + beside)
+    written = "\n".join([*(text for text, _ in texts), beside]).encode()
+    return number([text for text, _ in texts], [spans for _, spans in texts], written)
 
 
 def one(text: str, **found: str) -> Numbered:
