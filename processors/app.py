@@ -175,7 +175,15 @@ class Worker:
             version=lambda: self.view.config_offset,
             judges=judges(self.settings, self.transport),
         )
-        return Caller(self.transport, PROVIDERS, secret, self.checker.check, streaming, time.monotonic)
+        return Caller(
+            transport=self.transport,
+            providers=PROVIDERS,
+            secret=secret,
+            check=self.checker.check,
+            streaming=streaming,
+            now=time.monotonic,
+            refuse_guarded_streams=self.settings.refuse_guarded_streams,
+        )
 
     def agents(self) -> None:
         """Declare the two agents."""

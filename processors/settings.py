@@ -29,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     session_timeout_s: float = 10.0
     drain_s: float = 330.0
     log_raw_payloads: bool = False
+    refuse_guarded_streams: bool = False
     guard_url: str = ""
     guard_model: str = ""
     guard_kind: str = ""
@@ -54,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             in_flight_bytes=_number(env, "HEADGATE_IN_FLIGHT_BYTES", 512 * 1024 * 1024),
             drain_s=float(_number(env, "HEADGATE_DRAIN_SECONDS", 330)),
             log_raw_payloads=env.get("HEADGATE_LOG_RAW_PAYLOADS", "false").lower() == "true",
+            refuse_guarded_streams=env.get("HEADGATE_REFUSE_GUARDED_STREAMS", "false").lower() == "true",
             guard_url=_address(env, "HEADGATE_GUARD_URL", "HEADGATE_GUARD_MODEL"),
             guard_model=env.get("HEADGATE_GUARD_MODEL", ""),
             guard_kind=_kind(env, "HEADGATE_GUARD_KIND", "HEADGATE_GUARD_URL", GUARD_KINDS),

@@ -146,6 +146,13 @@ def test_what_stays_must_lie_on_a_volume() -> None:
     assert ours()["lake"]["volumes"] == ["lake:/data"]
 
 
+def test_the_workers_can_be_told_to_refuse_streams_they_would_have_to_guard() -> None:
+    name = "HEADGATE_REFUSE_GUARDED_STREAMS"
+    assert launch("worker")[name] == "false"
+    (told, *_) = [one for one in launches({**SECRETS, name: "true"}, {}) if one.name == "worker"]
+    assert told.environment[name] == "true"
+
+
 def launch(name: str, **here: str) -> dict[str, str]:
     return next(one.environment for one in launches(SECRETS, here) if one.name == name)
 

@@ -10,7 +10,7 @@ from contract.endpoint import Endpoint, ServedEntity
 from contract.records import Attempt
 from contract.refusals import Refusal
 from processors.agents.case import Calls, Case, Check, Outcome, refused
-from processors.agents.guarding import guarded_answer, rules_of
+from processors.agents.guarding import Checking, guarded_answer, rules_of
 from processors.agents.judges import Judges
 from processors.agents.judging import judged_answer
 from processors.agents.streaming import Streaming
@@ -23,7 +23,10 @@ Body = dict[str, Any]
 
 
 class Caller(NamedTuple):
-    """What calling takes. `now`: seconds of a clock that never goes back."""
+    """What calling takes. `now`: seconds of a clock that never goes back.
+
+    `refuse_guarded_streams`: a stream whose output guardrails would have to be held is refused.
+    """
 
     transport: Calls
     providers: Mapping[str, Wire]
@@ -31,6 +34,12 @@ class Caller(NamedTuple):
     check: Check
     streaming: Streaming
     now: Callable[[], float]
+    refuse_guarded_streams: bool = False
+
+    @property
+    def checking(self) -> Checking:
+        """What checks texts."""
+        return Checking(self.check, self.now)
 
     @property
     def judges(self) -> Judges:
@@ -130,7 +139,7 @@ async def whole(case: Case, answer: bytes, usage: Usage, caller: Caller) -> Outc
     found = texts.of_answer(endpoint.task, texts.decoded(answer))
     guarded: bytes | Refusal = answer
     if not rules_of(endpoint, "output").idle:
-        guarded = await guarded_answer(case, answer, found, usage, caller.check)
+        guarded = await guarded_answer(case, answer, usage, caller.checking)
     if not isinstance(guarded, Refusal):
         guarded = await judged_answer(case, guarded, caller.judges, usage)
     characters = counting.characters(found)

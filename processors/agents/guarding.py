@@ -1,22 +1,31 @@
 """Guardrails around a call: which rules hold, what they found, what the caller reads when they stop it."""
 
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from contract import refusals
 from contract.endpoint import Endpoint
-from contract.guardrails import Guardrail
+from contract.guardrails import NO_EXTENSIONS, Extensions, Guardrail
 from contract.limits import GUARDED_BATCH
-from contract.records import Finding
 from contract.refusals import Refusal
 from processors.agents.case import NO_RULES, Case, Check
+from processors.agents.findings import Side as Side
+from processors.agents.findings import note, seen_in
 from processors.agents.restoring import numbered
 from processors.guardrails import envelope
-from processors.guardrails.base import Rules, Verdict
-from processors.payload import texts
+from processors.guardrails.base import PASSED, Rules, Verdict
+from processors.payload import fields, guarded, texts
 from processors.payload.counting import Usage
+from processors.payload.guarded import Piece
 
-Side = Literal["input", "output"]
 Body = dict[str, Any]
+
+
+class Checking(NamedTuple):
+    """What checking takes. `now`: seconds of a clock that never goes back."""
+
+    check: Check
+    now: Callable[[], float]
 
 
 class Judged(NamedTuple):
@@ -66,9 +75,23 @@ def judged_by(endpoint: Endpoint, side: Side) -> Judged:
     return Judged(configured.safety, topics, beyond.prompt_injection, beyond.fail_open, beyond.observe)
 
 
-def _unguarded(endpoint: Endpoint) -> bool:
-    sides: tuple[Side, ...] = ("input", "output")
-    return all(rules_of(endpoint, side).idle and judged_by(endpoint, side).idle for side in sides)
+def beyond(endpoint: Endpoint, side: Side) -> Extensions:
+    """The guardrails of one side that the vendor does not have."""
+    configured = _configured(endpoint, side)
+    return NO_EXTENSIONS if configured is None else configured.beyond
+
+
+def _holds(endpoint: Endpoint, side: Side) -> bool:
+    """Whether a side's guardrails may stop or change anything."""
+    idle = rules_of(endpoint, side).idle and judged_by(endpoint, side).idle
+    return not idle and not beyond(endpoint, side).observe
+
+
+def stream_refusal(endpoint: Endpoint, *, streams: bool, refused: bool) -> Refusal | None:
+    """Where a worker is told to, a stream that would have to be guarded is refused, as the vendor does (seed 002)."""
+    if refused and streams and _holds(endpoint, "output"):
+        return refusals.bad_request("stream: output guardrails are not supported for streams on this endpoint")
+    return None
 
 
 def batch_refusal(endpoint: Endpoint, body: Body) -> Refusal | None:
@@ -79,26 +102,6 @@ def batch_refusal(endpoint: Endpoint, body: Body) -> Refusal | None:
     if texts.has_tokens(endpoint.task, body):
         return refusals.bad_request(f"{field}: tokens cannot be checked, send text when guardrails are enabled")
     return None
-
-
-def note(case: Case, verdict: Verdict, side: Side) -> None:
-    """Write down what was found, without the text."""
-    if verdict.invalid_keywords:
-        case.findings.append(Finding(side=side, guardrail="keywords", outcome="blocked"))
-    outcome = "blocked" if verdict.outcome == "blocked" else "masked"
-    for span in (span for spans in verdict.spans for span in spans):
-        case.findings.append(
-            Finding(
-                side=side,
-                guardrail="pii",
-                outcome=outcome,
-                entity_type=span.entity_type,
-                start=span.start,
-                end=span.end,
-                score=span.score,
-                recogniser=span.recogniser,
-            )
-        )
 
 
 def blocked(verdict: Verdict, side: Side, *, body: Body | None = None, usage: Usage | None = None) -> Refusal:
@@ -119,49 +122,67 @@ def _message(message: Body) -> envelope.Message:
     return envelope.Message(role=str(message.get("role", "")), content="\n".join(texts.of_message(message)))
 
 
-async def guarded_request(case: Case, body: Body, found: list[str], check: Check) -> Body | Refusal:
+async def _checked(case: Case, endpoint: Endpoint, side: Side, pieces: Sequence[Piece], checking: Checking) -> Verdict:
+    """One side's verdict, written down; where the side only observes, all has passed."""
+    started, observed = checking.now(), beyond(endpoint, side).observe
+    verdict = await checking.check([piece.text for piece in pieces], rules_of(endpoint, side))
+    outcome = "observed" if observed else "blocked" if verdict.outcome == "blocked" else "masked"
+    note(
+        case,
+        side,
+        (
+            seen_in(piece.field, span, piece.lead, outcome)
+            for piece, spans in zip(pieces, verdict.spans, strict=True)
+            for span in spans
+        ),
+        keyword=outcome if verdict.invalid_keywords else "",
+        took_s=checking.now() - started,
+    )
+    return PASSED if observed else verdict
+
+
+async def guarded_request(case: Case, body: Body, checking: Checking) -> Body | Refusal:
     """The request as it may go to a provider: as it is, masked, or refused.
 
     `body`: as made for the provider; the log keeps the caller's own, masked only where something was found.
     """
     endpoint = case.endpoint
     assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
-    rules = rules_of(endpoint, "input")
-    if _unguarded(endpoint):
+    if _holds(endpoint, "input") or _holds(endpoint, "output"):
+        too_many = batch_refusal(endpoint, body)
+        if too_many is not None:
+            return too_many
+    if rules_of(endpoint, "input").idle:
         return body
-    too_many = batch_refusal(endpoint, body)
-    if too_many is not None:
-        return too_many
-    if rules.idle:
-        return body
-    case.input_verdict = verdict = await check(found, rules)
+    if fields.is_deep(body):
+        return refusals.bad_request("Body: nested too deeply for its texts to be checked")
+    walk = guarded.request(endpoint.task, body, calls=beyond(endpoint, "input").tool_calls)
+    pieces = guarded.pieces(walk)
+    case.input_verdict = verdict = await _checked(case, endpoint, "input", pieces, checking)
     if verdict.outcome == "passed":
         case.logged_request = case.body
         return body
     if case.reversible:
-        case.input_verdict = verdict = numbered(case, body, found, verdict)
-    note(case, verdict, "input")
-    masked = texts.in_request(endpoint.task, body, verdict.masked)
-    if any(verdict.spans):
-        asked = texts.decoded(case.body)
-        case.logged_request = texts.encoded(texts.in_request(endpoint.task, asked, verdict.masked))
-    else:
-        case.logged_request = case.body
-    return masked if verdict.outcome == "masked" else blocked(verdict, "input", body=masked)
+        case.input_verdict = verdict = numbered(case, body, [piece.text for piece in pieces], verdict)
+    masked = guarded.replaced(walk, pieces, verdict.masked)
+    case.logged_request = case.body
+    if masked.changes:
+        case.logged_request = texts.encoded(guarded.swapped(texts.decoded(case.body), masked.changes))
+    return masked.body if verdict.outcome == "masked" else blocked(verdict, "input", body=masked.body)
 
 
-async def guarded_answer(case: Case, answer: bytes, found: list[str], usage: Usage, check: Check) -> bytes | Refusal:
+async def guarded_answer(case: Case, answer: bytes, usage: Usage, checking: Checking) -> bytes | Refusal:
     """The answer as it may go to the caller: as it is, masked, or refused."""
     endpoint = case.endpoint
     assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
-    rules = rules_of(endpoint, "output")
-    if rules.idle or not found:
+    walk = guarded.answer(texts.decoded(answer), calls=beyond(endpoint, "output").tool_calls)
+    pieces = guarded.pieces(walk)
+    if rules_of(endpoint, "output").idle or not pieces:
         return answer
-    case.output_verdict = verdict = await check(found, rules)
+    case.output_verdict = verdict = await _checked(case, endpoint, "output", pieces, checking)
     if verdict.outcome == "passed":
         return answer
-    note(case, verdict, "output")
     if verdict.outcome == "blocked":
         return blocked(verdict, "output", usage=usage)
-    masked = texts.in_answer(endpoint.task, texts.decoded(answer), verdict.masked)
+    masked = guarded.without_logprobs(guarded.replaced(walk, pieces, verdict.masked).body)
     return texts.encoded({**masked, "output_guardrail": [envelope.element(verdict)]})

@@ -17,7 +17,7 @@ from contract.topics import REQUESTS
 from processors.agents import attempts
 from processors.agents.attempts import Caller
 from processors.agents.case import Case, Outcome, refused
-from processors.agents.guarding import guarded_request
+from processors.agents.guarding import guarded_request, stream_refusal
 from processors.agents.judging import beside
 from processors.agents.settle import Publish, Settling, settle
 from processors.gate import Gate, Load
@@ -261,13 +261,15 @@ async def answer(case: Case, tools: Serving) -> Outcome:
         body = texts.decoded(case.body)
     except msgspec.DecodeError as error:
         return refused(refusals.malformed_json(str(error)))
-    problem = _unfit(endpoint, request, body)
+    problem = _unfit(endpoint, request, body) or stream_refusal(
+        endpoint, streams=request.stream, refused=tools.caller.refuse_guarded_streams
+    )
     if problem is not None:
         return refused(problem)
     body = texts.for_provider(endpoint.task, body)
     found = texts.of_request(endpoint.task, body)
     case.input_characters = counting.characters(found)
-    guarded = await guarded_request(case, body, found, tools.caller.check)
+    guarded = await guarded_request(case, body, tools.caller.checking)
     if isinstance(guarded, Refusal):
         return refused(guarded)
     call = attempts.call(case, endpoint, case.entity.name, guarded, tools.caller)

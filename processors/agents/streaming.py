@@ -1,23 +1,23 @@
 """Streams: a provider's events to the caller, piece by piece, guarded and merged for the log."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from typing import Any, NamedTuple
 
 import msgspec
 
 from contract import refusals
-from contract.endpoint import ServedEntity
-from contract.records import Finding
+from contract.endpoint import Endpoint, ServedEntity
 from contract.refusals import Refusal
 from processors.agents.case import Case, Outcome, refused
-from processors.agents.guarding import blocked, judged_by, note, rules_of
+from processors.agents.findings import note
+from processors.agents.guarding import beyond, blocked, judged_by, rules_of
+from processors.agents.holding import Guards, Watch
 from processors.agents.judges import Judges
 from processors.agents.judging import judged_texts, observe_texts
 from processors.agents.relay import Relay, Send
 from processors.agents.restoring import Chunks
-from processors.guardrails.base import Rules, Verdict
+from processors.guardrails.base import Verdict
 from processors.guardrails.safety.held import Held
-from processors.guardrails.stream import Released, StreamGuard
 from processors.payload import counting, texts
 from processors.payload.counting import Usage
 from processors.payload.merging import Merged, index_of
@@ -40,72 +40,18 @@ def end_of(outcome: Outcome, request_id: str) -> str:
     return error_event(outcome.error_code, outcome.message, request_id) if outcome.refusal else DONE_EVENT
 
 
-class Guards:
-    """One hold-back guard per choice of a stream. `verdict` is set when one blocked."""
-
-    def __init__(self, rules: Rules) -> None:
-        self._rules = rules
-        self._by_choice: dict[int, StreamGuard] = {}
-        self.verdict: Verdict | None = None
-        self.found_pii = False
-
-    def choice(self, index: int, text: str, last: bool) -> str:
-        """What of `text` (and of what was held back) may go out now."""
-        guard = self._by_choice.setdefault(index, StreamGuard(self._rules))
-        released = guard.feed(text) if text else None
-        out = released.text if released else ""
-        if last and not (released and released.blocked):
-            released = guard.finish()
-            out += released.text
-        self._note(released)
-        return out
-
-    def _note(self, released: Released | None) -> None:
-        if released is not None:
-            self.found_pii = self.found_pii or bool(released.pii_detected)
-            self.verdict = self.verdict or released.verdict
-
-    def rest(self) -> list[tuple[int, str]]:
-        """What the guards still hold when a stream ends without finishing its choices."""
-        released = {index: guard.finish() for index, guard in self._by_choice.items()}
-        for last in released.values():
-            self._note(last)
-        return [(index, last.text) for index, last in released.items() if last.text]
+def _guards(endpoint: Endpoint) -> Guards | Watch | None:
+    """What the answer's pieces pass; None where nothing is asked for."""
+    rules, wanted = rules_of(endpoint, "output"), beyond(endpoint, "output")
+    if rules.idle:
+        return None
+    return (Watch if wanted.observe else Guards)(rules, calls=wanted.tool_calls)
 
 
-def guarded(chunk: Json, guards: Guards) -> Json | None:
-    """The chunk with its texts as far as they may go; None when nothing of it is left to send."""
-    choices = [_guarded_choice(choice, guards) for choice in texts.dicts(chunk, "choices")]
-    says_nothing = choices and all(_is_empty(choice) for choice in choices) and not chunk.get("usage")
-    return None if says_nothing else {**chunk, "choices": choices}
-
-
-def _guarded_choice(choice: Json, guards: Guards) -> Json:
-    index, last = index_of(choice), choice.get("finish_reason") is not None
-    if isinstance(choice.get("text"), str):
-        return {**choice, "text": guards.choice(index, choice["text"], last)}
-    delta = _delta(choice)
-    text = delta.get("content")
-    if isinstance(text, str) or last:
-        released = guards.choice(index, text or "", last)
-        if released or isinstance(text, str):
-            delta = {**delta, "content": released}
-    return {**choice, "delta": delta}
-
-
-def _delta(choice: Json) -> Json:
-    delta = choice.get("delta")
-    return delta if isinstance(delta, dict) else {}
-
-
-def _said(chunk: Json) -> list[tuple[int, str]]:
-    """What a chunk says, by choice."""
-    pairs = ((index_of(c), c.get("text") or _delta(c).get("content")) for c in texts.dicts(chunk, "choices"))
-    return [(index, text) for index, text in pairs if isinstance(text, str)]
-
-
-def _is_empty(choice: Json) -> bool:
-    return not any(_delta(choice).values()) and not choice.get("text") and choice.get("finish_reason") is None
+def _said(chunk: Json) -> list[tuple[Hashable, str]]:
+    """What a chunk says, by choice and field."""
+    choices = texts.dicts(chunk, "choices")
+    return [((index_of(choice), place), text) for choice in choices for place, text in texts.said(choice)]
 
 
 class Streaming(NamedTuple):
@@ -125,7 +71,7 @@ class Streaming(NamedTuple):
         assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
         if case.cleared is not None:
             await case.cleared.wait()  # never set where a judge refuses: then this call is cancelled
-        flow = Flow(self, case, entity, rules_of(endpoint, "output"), hide_usage)
+        flow = Flow(self, case, entity, _guards(endpoint), hide_usage)
         wanted = judged_by(endpoint, "output")
         if wanted.safety:
             flow.held, flow.watched = (None, Held()) if wanted.observe else (Held(), None)
@@ -136,22 +82,26 @@ class Streaming(NamedTuple):
                 raise
             return flow.broken(str(error))
         finally:
-            flow.note_masked()
+            flow.note_found()
             flow.observe_rest()
 
 
 class Flow:
     """One stream being relayed."""
 
-    def __init__(self, tools: Streaming, case: Case, entity: ServedEntity, rules: Rules, hide_usage: bool) -> None:
+    def __init__(
+        self, tools: Streaming, case: Case, entity: ServedEntity, guards: Guards | Watch | None, hide_usage: bool
+    ) -> None:
         self._tools = tools
         self._case = case
         self._entity = entity
-        self._guards = None if rules.idle else Guards(rules)
+        self._guards = guards
+        self._guarding_s = 0.0  # what the guards took so far
         self._hide_usage = hide_usage
         self.held: Held | None = None  # what waits for the guard model's verdict, where one is asked
         self.watched: Held | None = None  # what it is to observe and has not been asked about; sent already
         self._merged = Merged()
+        self._last_usage: Json | None = None  # waits for what is held back
         self._started = tools.now()
         self._spoken = False  # whether the caller has text: until then nothing waits for company
         self._open: set[int] = set()
@@ -183,9 +133,14 @@ class Flow:
         if self._guards is None:
             self._pass_on(chunk, data)
             return None
-        passed = guarded(chunk, self._guards)
-        if passed is not None:
-            self._pass_on(passed)
+        if self._guards.holds and chunk.get("usage") and not chunk.get("choices"):
+            self._last_usage = chunk
+            return None
+        started = self._tools.now()
+        passed = self._guards.passed(chunk)
+        self._guarding_s += self._tools.now() - started
+        for one in passed:
+            self._pass_on(one, data if one is chunk else None)
         return None if self._guards.verdict is None else self._blocked(self._guards.verdict)
 
     def _pass_on(self, chunk: Json, data: bytes | None = None) -> None:
@@ -209,7 +164,10 @@ class Flow:
         self.watched.release()
 
     def _emit(self, chunk: Json, data: bytes | None = None) -> None:
-        self._merged.add(chunk)
+        try:
+            self._merged.add(chunk)
+        except RecursionError:
+            raise ProviderUnreachable("an event is nested too deeply") from None
         if self._restored is not None:
             data = self._restored.event(chunk)
             if data is None:
@@ -222,7 +180,7 @@ class Flow:
         held = self.held
         if held is None or not (final or held.due):
             return None
-        if self._guards is not None and self._guards.found_pii:
+        if self._guards is not None and self._guards.holds and self._guards.seen:
             self._case.output_verdict = Verdict(outcome="masked", pii_detected=True)
         said = [text for text in held.texts() if text.strip()]
         refusal = await judged_texts(self._case, said, self._tools.judges, self._usage()) if said else None
@@ -236,7 +194,7 @@ class Flow:
         for choice in texts.dicts(chunk, "choices"):
             index = index_of(choice)
             self._open.add(index)
-            if choice.get("finish_reason") is not None:
+            if choice.get("finish_reason"):
                 self._finished.add(index)
 
     def all_choices_finished(self) -> bool:
@@ -252,22 +210,26 @@ class Flow:
         case.relay.write(f"data: {json}\n\n", at_once=not self._spoken)
         self._spoken = self._spoken or self._merged.has_text
 
-    def note_masked(self) -> None:
-        """Write down that something was masked on the way; where, the guard of a stream does not tell."""
-        if self._guards is not None and self._guards.found_pii and self._guards.verdict is None:
-            self._case.findings.append(Finding(side="output", guardrail="pii", outcome="masked"))
+    def note_found(self) -> None:
+        """Write down what the guards have found on the way."""
+        guards = self._guards
+        if guards is not None:
+            if not guards.holds:
+                guards.rest()  # what broke off is looked at to its end: it is out already
+            note(self._case, "output", guards.seen, keyword=guards.keyword, took_s=self._guarding_s)
 
     def _blocked(self, verdict: Verdict) -> Outcome:
-        note(self._case, verdict, "output")
         return self._ended(blocked(verdict, "output", usage=self._usage()))
 
     async def finished(self) -> Outcome:
         """The stream came to its own end."""
         if self._guards is not None:
-            for index, text in self._guards.rest():
-                self._pass_on(self._held_back(index, text))
+            for chunk in self._guards.rest():
+                self._pass_on(chunk)
             if self._guards.verdict is not None:
                 return self._blocked(self._guards.verdict)
+            if self._last_usage is not None:
+                self._pass_on(self._last_usage)
         stopped = await self._judged(final=True)
         if stopped is not None:
             return stopped
@@ -283,12 +245,6 @@ class Flow:
             output_characters=counting.characters(found),
         )
 
-    def _held_back(self, index: int, text: str) -> Json:
-        endpoint = self._case.endpoint
-        completion = endpoint is not None and endpoint.task == "llm/v1/completions"
-        said: Json = {"text": text} if completion else {"delta": {"content": text}}
-        return {"choices": [{"index": index, **said, "finish_reason": None}]}
-
     def broken(self, why: str) -> Outcome:
         """The provider broke off in the middle."""
         return self._ended(refusals.provider_unreachable(why))
@@ -299,6 +255,6 @@ class Flow:
 
     def _usage(self) -> Usage:
         try:
-            return msgspec.convert(self._merged.usage or {}, type=Usage)
+            return msgspec.convert(self._merged.usage or (self._last_usage or {}).get("usage") or {}, type=Usage)
         except msgspec.ValidationError:
             return Usage()

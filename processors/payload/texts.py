@@ -1,16 +1,19 @@
-"""The texts inside a request or an answer, and the same body with other texts in their places.
+"""What a request says and what an answer says, as they are counted and judged; and the body a provider is sent.
 
 A text's place is found by walking the task's own shape; bodies are decoded JSON and are never changed in place.
-Tool messages and assistant turns that call tools are not guarded (seed 002), so they are no texts here.
+Tool messages and assistant turns that call tools are not guarded (seed 003), so they are no texts here.
 """
 
-from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from processors.payload import fields
+from processors.payload.fields import Place
+
 Body = dict[str, Any]
-Slot = tuple[Any, Any]  # a container and the key of a text in it
+REQUIRED = {"llm/v1/chat": "messages", "llm/v1/completions": "prompt", "llm/v1/embeddings": "input"}
+TOOLS = ("tool", "function")  # who brings what a tool said
 
 
 def dicts(body: Body, key: str) -> list[Body]:
@@ -19,100 +22,40 @@ def dicts(body: Body, key: str) -> list[Body]:
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
-def _content_slots(message: Any) -> Iterator[Slot]:
-    if not isinstance(message, dict):
-        return
-    content = message.get("content")
-    if isinstance(content, str):
-        yield message, "content"
-    elif isinstance(content, list):
-        for part in content:
-            if isinstance(part, dict) and isinstance(part.get("text"), str):
-                yield part, "text"
-
-
 def is_tool_turn(message: Any) -> bool:
-    """Whether a message calls tools or brings what one said."""
-    return isinstance(message, dict) and (message.get("role") == "tool" or bool(message.get("tool_calls")))
-
-
-def _chat_request(body: Body) -> Iterator[Slot]:
-    for message in dicts(body, "messages"):
-        if not is_tool_turn(message):
-            yield from _content_slots(message)
-
-
-def _text_or_list(key: str) -> Callable[[Body], Iterator[Slot]]:
-    def slots(body: Body) -> Iterator[Slot]:
-        value = body.get(key)
-        if isinstance(value, str):
-            yield body, key
-        elif isinstance(value, list):
-            yield from ((value, i) for i, text in enumerate(value) if isinstance(text, str))
-
-    return slots
-
-
-def _chat_answer(body: Body) -> Iterator[Slot]:
-    for choice in dicts(body, "choices"):
-        message = choice.get("message")
-        if not is_tool_turn(message):
-            yield from _content_slots(message)
-
-
-def _completion_answer(body: Body) -> Iterator[Slot]:
-    for choice in dicts(body, "choices"):
-        if isinstance(choice.get("text"), str):
-            yield choice, "text"
-
-
-def _no_text(body: Body) -> Iterator[Slot]:
-    return iter(())
-
-
-REQUEST = {
-    "llm/v1/chat": _chat_request,
-    "llm/v1/completions": _text_or_list("prompt"),
-    "llm/v1/embeddings": _text_or_list("input"),
-}
-ANSWER = {
-    "llm/v1/chat": _chat_answer,
-    "llm/v1/completions": _completion_answer,
-    "llm/v1/embeddings": _no_text,
-}
+    """Whether a message calls tools or brings what one said; nobody but the assistant calls them."""
+    if not isinstance(message, dict):
+        return False
+    role = message.get("role")
+    return role in TOOLS or (role == "assistant" and any(message.get(key) for key in fields.CALLS))
 
 
 def of_request(task: str, body: Body) -> list[str]:
     """Texts of a request, in order."""
-    return [container[key] for container, key in REQUEST[task](body)]
+    if task == "llm/v1/chat":
+        turns = (turn for turn in dicts(body, "messages") if not is_tool_turn(turn))
+        return [text for turn in turns for text in of_message(turn)]
+    value = body.get(REQUIRED[task])
+    if isinstance(value, str):
+        return [value]
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
 
 def of_answer(task: str, body: Body) -> list[str]:
-    """Texts of an answer, in order."""
-    return [container[key] for container, key in ANSWER[task](body)]
+    """All that an answer says to its reader, in order; calls of tools are not said to him."""
+    return [] if task == "llm/v1/embeddings" else [text for one in dicts(body, "choices") for _, text in said(one)]
 
 
-def _copied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copied(inner) for key, inner in value.items()}
-    return [_copied(inner) for inner in value] if isinstance(value, list) else value
+def said(choice: Body) -> list[tuple[Place, str]]:
+    """What a choice, of an answer or of a chunk, says in each of its fields."""
+    found: list[tuple[Place, str]] = []
 
+    def put(place: Place, text: str, json: bool) -> str:
+        found.append((place, text))
+        return text
 
-def _with(slots: Callable[[Body], Iterator[Slot]], body: Body, texts: Sequence[str]) -> Body:
-    copy: Body = _copied(body)
-    for (container, key), text in zip(list(slots(copy)), texts, strict=True):
-        container[key] = text
-    return copy
-
-
-def in_request(task: str, body: Body, texts: Sequence[str]) -> Body:
-    """The request with `texts` in place of its own, one for one."""
-    return _with(REQUEST[task], body, texts)
-
-
-def in_answer(task: str, body: Body, texts: Sequence[str]) -> Body:
-    """The answer with `texts` in place of its own, one for one."""
-    return _with(ANSWER[task], body, texts)
+    fields.choice(choice, put, calls=False)
+    return found
 
 
 def batch_size(task: str, body: Body) -> int:
@@ -128,9 +71,6 @@ def has_tokens(task: str, body: Body) -> bool:
     """Whether a prompt or input is given as token numbers, in which no guardrail can read."""
     value = body.get("prompt" if task == "llm/v1/completions" else "input") if task != "llm/v1/chat" else None
     return isinstance(value, list) and not all(isinstance(one, str) for one in value)
-
-
-REQUIRED = {"llm/v1/chat": "messages", "llm/v1/completions": "prompt", "llm/v1/embeddings": "input"}
 
 
 OURS = ("usage_context", "client_request_id", "extra_params", "databricks_options")
@@ -161,7 +101,10 @@ def missing_field(task: str, body: Body) -> str | None:
 
 def of_message(message: Body) -> list[str]:
     """Texts of one chat message."""
-    return [container[key] for container, key in _content_slots(message)]
+    content = message.get("content")
+    if isinstance(content, str):
+        return [content]
+    return [part["text"] for part in dicts(message, "content") if isinstance(part.get("text"), str)]
 
 
 def decoded(body: bytes) -> Body:

@@ -24,6 +24,8 @@ def test_variables_are_taken() -> None:
     environ = {"HEADGATE_BROKERS": "a:1,b:2", "HEADGATE_IN_FLIGHT": "7", "HEADGATE_LOG_RAW_PAYLOADS": "True"}
     settings = Settings.from_env(environ)
     assert (settings.brokers, settings.in_flight, settings.log_raw_payloads) == ("a:1,b:2", 7, True)
+    assert not settings.refuse_guarded_streams
+    assert Settings.from_env({"HEADGATE_REFUSE_GUARDED_STREAMS": "true"}).refuse_guarded_streams
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "1.5"])

@@ -1,6 +1,6 @@
 """A stream's chunks, held back until a guard has passed what they say: a window at a time, with some text before."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from processors.payload import texts
@@ -15,12 +15,12 @@ class Held:
 
     def __init__(self) -> None:
         self._chunks: list[Json] = []
-        self._fresh: dict[int, str] = {}
-        self._tails: dict[int, str] = {}
+        self._fresh: dict[Hashable, str] = {}
+        self._tails: dict[Hashable, str] = {}
         self._calls = False  # whether a call of a tool is held
 
-    def hold(self, chunk: Json, said: Iterable[tuple[int, str]]) -> None:
-        """Take a chunk and what it says, by choice."""
+    def hold(self, chunk: Json, said: Iterable[tuple[Hashable, str]]) -> None:
+        """Take a chunk and what it says, by choice and field."""
         self._chunks.append(chunk)
         deltas = (choice.get("delta") for choice in texts.dicts(chunk, "choices"))
         self._calls = self._calls or any(isinstance(delta, dict) and delta.get("tool_calls") for delta in deltas)
@@ -34,7 +34,7 @@ class Held:
         return full or (self._calls and not any(self._fresh.values()))
 
     def texts(self) -> list[str]:
-        """What is to be judged, one text for each choice that has said something new."""
+        """What is to be judged, one text for each field that says something new."""
         return [self._tails.get(index, "") + text for index, text in self._fresh.items() if text]
 
     def release(self) -> list[Json]:

@@ -101,6 +101,7 @@ ENDINGS: list[tuple[Any, ...]] = [
     (),
     (b"no json",),
     (b'{"a":"\xff"}',),
+    (b'{"choices":[{"delta":{"a":' + b'[{"a":' * 400 + b"1" + b"}]" * 400 + b"}}]}",),
     (b'{"error":{"message":"x"}}', DONE),
 ]
 
@@ -167,6 +168,123 @@ async def test_tool_calls_pass_a_guard_unchanged() -> None:
     event = msgspec.json.encode({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
     world = await played(World(endpoint(guarded("output", "MASK"))), (event, chunk(last=True), DONE))
     assert world.streamed[0]["choices"][0]["delta"] == delta
+
+
+def delta(**said: Any) -> bytes:
+    head = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    return msgspec.json.encode(head | {"choices": [{"index": 0, "delta": said, "finish_reason": None}]})
+
+
+def logged(world: World) -> dict[str, Any]:
+    (choice,) = msgspec.json.decode(str(world.row.response))["choices"]
+    return dict(choice["message"])
+
+
+async def test_every_field_of_a_stream_is_guarded_counted_and_logged_masked() -> None:
+    events = (
+        delta(role="assistant", content=""),
+        delta(reasoning_content="He is bob@exam"),
+        delta(content="Write to al@"),
+        delta(reasoning_content="ple.com."),
+        delta(content="example.org now"),
+        chunk(last=True),
+        USAGE_CHUNK,
+        DONE,
+    )
+    world = await played(World(endpoint(guarded("output", "MASK"))), events)
+    assert logged(world) == {
+        "role": "assistant",
+        "content": "Write to <EMAIL_ADDRESS> now",
+        "reasoning_content": "He is <EMAIL_ADDRESS>.",
+    }
+    said = "".join(logged(world)[field] for field in ("content", "reasoning_content"))
+    assert world.row.output_character_count == len(said)
+    assert spoken(world.streamed) == "Write to <EMAIL_ADDRESS> now"
+    assert "example." not in str(world.published) + str(world.replies)
+    assert sorted((one.text_index, one.start, one.end) for one in world.row.findings) == [(0, 9, 23), (1, 6, 21)]
+
+
+async def test_usage_comes_after_what_was_held_back() -> None:
+    body = ASKED | {"stream_options": {"include_usage": True}}
+    world = await played(World(endpoint(guarded("output", "MASK"))), (chunk("It is 12"), USAGE_CHUNK, DONE), body=body)
+    assert spoken(world.streamed) == "It is 12"
+    assert [bool(event.get("usage")) for event in world.streamed[:-1]][-2:] == [False, True]
+    assert world.row.output_token_count == 3
+
+
+async def test_the_usage_of_a_stream_that_breaks_is_counted_though_it_was_not_sent() -> None:
+    world = await played(World(endpoint(guarded("output", "MASK"))), (chunk("Hello 1"), USAGE_CHUNK, BROKEN))
+    assert (world.row.status_code, world.row.output_token_count) == (502, 3)
+
+
+async def test_arguments_of_calls_are_guarded_on_streams_where_asked_for() -> None:
+    def call(text: str) -> bytes:
+        return delta(tool_calls=[{"index": 0, "id": "1", "function": {"name": "f", "arguments": text}}])
+
+    events = (call('{"to":"bob\\u00'), call('40example.com","n":'), call("4111111111111111}"), chunk(last=True), DONE)
+    world = await played(World(endpoint(guarded("output", "MASK", tool_calls=True))), events)
+    (made,) = logged(world)["tool_calls"]
+    assert made["function"]["arguments"] == '{"to":"<EMAIL_ADDRESS>","n":"<CREDIT_CARD>"}'
+    world = await played(World(endpoint(guarded("output", "BLOCK", tool_calls=True))), events)
+    assert (world.row.status_code, world.row.refusal) == (400, "output_guardrail")
+    assert "4111111111111111" not in str(world.published) + str(world.replies)
+
+
+async def test_a_block_in_the_last_piece_is_a_status_where_nothing_is_out() -> None:
+    world = await played(World(endpoint(guarded("output", "NONE", "secret"))), (chunk("secret", last=True), DONE))
+    assert (world.finish.status, world.pieces, world.finish.data) == (400, [], "")
+
+
+@pytest.mark.parametrize("behavior", ["MASK", "BLOCK"])
+async def test_who_observes_a_stream_lets_it_pass_as_it_comes_and_notes_what_was_in_it(behavior: str) -> None:
+    events = (chunk("Write to bob@exam"), chunk("ple.com, secretly"), chunk(last=True), USAGE_CHUNK, DONE)
+    body = ASKED | {"stream_options": {"include_usage": True}}
+    world = World(endpoint(guarded("output", behavior, "secret", observe=True)))
+    await played(world, events, body=body)
+    assert world.streamed == [msgspec.json.decode(event) for event in events[:-1]] + ["[DONE]"]
+    assert logged(world)["content"] == "Write to bob@example.com, secretly"
+    assert [(one.guardrail, one.outcome, one.start, one.end) for one in world.row.findings] == [
+        ("keywords", "observed", 0, 0),
+        ("pii", "observed", 9, 24),
+    ]
+
+
+async def test_what_was_observed_is_noted_of_a_stream_that_breaks_too() -> None:
+    world = World(endpoint(guarded("output", "MASK", observe=True)))
+    await played(world, (chunk("bob@example.com"), BROKEN))
+    assert world.row.status_code == 502
+    assert [one.outcome for one in world.row.findings] == ["observed"]
+
+
+async def test_a_guards_time_is_summed_over_the_stream() -> None:
+    world = World(endpoint(guarded("output", "MASK")))
+    clock = iter(range(1_000))
+    world.seconds = lambda: float(next(clock))  # type: ignore[method-assign]
+    await played(world, MAIL)
+    (one,) = world.row.findings
+    assert one.duration_ms == 3_000, "a second for each of three chunks"
+
+
+async def test_a_worker_told_so_refuses_a_stream_that_would_have_to_be_guarded() -> None:
+    world = World(endpoint(guarded("output", "MASK")))
+    world.refuse_guarded_streams = True
+    await played(world, WHOLE)
+    assert (world.finish.status, world.provider.calls, world.row.status_code) == (400, [], 400)
+    assert "output guardrails" in world.answer["message"]
+
+
+@pytest.mark.parametrize(
+    "gateway", [guarded("input", "MASK"), guarded("output"), guarded("output", "MASK", observe=True), None]
+)
+async def test_a_worker_told_so_refuses_no_other_stream(gateway: Any) -> None:
+    world = World(endpoint(gateway))
+    world.refuse_guarded_streams = True
+    await played(world, WHOLE)
+    assert spoken(world.streamed) == "The answer."
+    whole = World(endpoint(guarded("output", "MASK")))
+    whole.refuse_guarded_streams = True
+    await whole.serve(request())
+    assert whole.finish.status == 200
 
 
 async def test_a_caller_that_hangs_up_mid_stream_is_logged_with_what_came() -> None:

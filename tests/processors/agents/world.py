@@ -18,7 +18,7 @@ from contract.endpoint import (
     ServedEntity,
     TrafficRoute,
 )
-from contract.guardrails import Guardrail, Guardrails, Pii
+from contract.guardrails import Extensions, Guardrail, Guardrails, Pii
 from contract.records import Reply, ReplyChunk, ReplyFinished, ReplyStarted, Requester, RequestLogged, RequestReceived
 from contract.state import View
 from contract.topics import LOG, REQUESTS, WINDOWS
@@ -89,12 +89,13 @@ FALLBACK = AiGateway(fallback_config=Enabled(enabled=True))
 TABLE = InferenceTable(catalog_name="main", schema_name="logs", table_name_prefix="chat", enabled=True)
 
 
-def guarded(side: str, behavior: str = "NONE", *words: str) -> AiGateway:
+def guarded(side: str, behavior: str = "NONE", *words: str, **extensions: Any) -> AiGateway:
     rule = Guardrail(
         safety=False,
         pii_detection=behavior != "NONE",
         pii=Pii(behavior=behavior),  # type: ignore[arg-type]
         invalid_keywords=words or None,
+        extensions=Extensions(**extensions) if extensions else None,
     )
     return AiGateway(guardrails=Guardrails(**{side: rule}), inference_table_config=TABLE)
 
@@ -231,6 +232,7 @@ class World:
         self.secret: Callable[[str], Any] = lambda said: "key-" + said[-5:-2]
         self.check: Any = checked
         self.log_raw_payloads = False
+        self.refuse_guarded_streams = False
         self.judges = Judges()
         self.gate = Gate(bounds, self.crashes.append)
         self.gate.open_lanes()
@@ -284,7 +286,15 @@ class World:
             view_reached=self.view_reached,
             gate=self.gate,
             windows=self.windows,
-            caller=Caller(self.provider, PROVIDERS, lambda creator: self.secret, self.check, streaming, self.seconds),
+            caller=Caller(
+                self.provider,
+                PROVIDERS,
+                lambda creator: self.secret,
+                self.check,
+                streaming,
+                self.seconds,
+                self.refuse_guarded_streams,
+            ),
             settling=self.settling(),
             publish=self.publish,
             bury=self.bury,

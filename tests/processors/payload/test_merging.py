@@ -74,6 +74,65 @@ def test_texts_of_other_fields_come_in_pieces_too() -> None:
     assert choice["message"] == {"role": "assistant", "content": "", "reasoning_content": "think hard"}
 
 
+def test_parts_grow_by_their_type_and_other_items_by_their_index() -> None:
+    think = [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}]
+    chunks = [
+        piece({"role": "assistant", "content": think}),
+        piece({"content": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "m"}]}]}),
+        piece(
+            {"content": [{"type": "text", "text": "a"}], "reasoning_details": [{"index": 0, "text": "x", "id": "i"}]}
+        ),
+        piece({"content": [{"type": "text", "text": "b"}], "reasoning_details": [{"index": 1, "text": "y"}]}),
+        piece({"content": "c", "reasoning_details": [{"index": 0, "text": "z"}]}),
+    ]
+    (choice,) = merged(*chunks)["choices"]
+    assert choice["message"] == {
+        "role": "assistant",
+        "content": [
+            {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hmm"}]},
+            {"type": "text", "text": "abc"},
+        ],
+        "reasoning_details": [{"index": 0, "text": "xz", "id": "i"}, {"index": 1, "text": "y"}],
+    }
+
+
+def test_a_text_that_goes_on_as_parts_becomes_one() -> None:
+    (choice,) = merged(piece({"content": "a"}), piece({"content": [{"type": "image_url", "image_url": {"url": "u"}}]}))[
+        "choices"
+    ]
+    assert choice["message"]["content"] == [
+        {"type": "text", "text": "a"},
+        {"type": "image_url", "image_url": {"url": "u"}},
+    ]
+
+
+def test_citations_are_each_their_own() -> None:
+    cited = [{"type": "url_citation", "url_citation": {"url": url}} for url in ("a", "b")]
+    (choice,) = merged(*(piece({"annotations": [one]}) for one in cited))["choices"]
+    assert choice["message"]["annotations"] == cited
+
+
+def test_a_call_of_the_old_kind_and_a_custom_tools_input_come_in_pieces_too() -> None:
+    chunks = [
+        piece({"function_call": {"name": "f", "arguments": '{"a"'}}),
+        piece({"function_call": {"arguments": ":1}"}}),
+        piece({"tool_calls": [{"index": 0, "id": "1", "custom": {"name": "g", "input": "l"}}]}),
+        piece({"tool_calls": [{"index": 0, "custom": {"input": "s"}}]}),
+    ]
+    (choice,) = merged(*chunks)["choices"]
+    assert choice["message"]["function_call"] == {"name": "f", "arguments": '{"a":1}'}
+    assert choice["message"]["tool_calls"] == [{"index": 0, "id": "1", "custom": {"name": "g", "input": "ls"}}]
+
+
+def test_texts_are_those_of_every_field_but_calls() -> None:
+    into = Merged()
+    into.add(
+        piece({"content": "a", "reasoning": "b", "function_call": {"arguments": "c"}, "tool_calls": [{"custom": {}}]})
+    )
+    into.add(piece({"content": [{"type": "text", "text": "d"}]}))
+    assert sorted(into.texts()) == ["a" + "d", "b"]
+
+
 def test_it_knows_whether_anything_was_said_yet() -> None:
     into = Merged()
     into.add(piece({"role": "assistant", "content": ""}))

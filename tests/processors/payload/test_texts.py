@@ -2,8 +2,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from processors.payload import texts
 
@@ -34,7 +32,9 @@ REQUESTS = [
 ]
 ANSWERS = [
     (CHAT, {"choices": [{"message": {"content": "a"}}, {"message": {"content": "b"}}]}, ["a", "b"]),
-    (CHAT, {"choices": [{"message": CALL}]}, []),
+    (CHAT, {"choices": [{"message": CALL}]}, ["secret plan"]),
+    (CHAT, {"choices": [{"message": {"content": "a", "reasoning_content": "b", "refusal": "c"}}]}, ["a", "b", "c"]),
+    (CHAT, {"choices": [{"message": {"content": [{"type": "text", "text": "a"}, IMAGE]}}]}, ["a"]),
     (CHAT, {"choices": [{"message": {"content": None}}, {}, None, {"message": "x"}]}, []),
     (CHAT, {"choices": 5}, []),
     (CHAT, {"choices": {"message": {"content": "a"}}}, []),
@@ -53,45 +53,21 @@ def test_the_texts_of_an_answer_are_found_where_its_task_has_them(task: str, bod
     assert texts.of_answer(task, body) == expected
 
 
-@pytest.mark.parametrize(("task", "body", "expected"), REQUESTS)
-def test_other_texts_in_their_places_change_nothing_else(task: str, body: Any, expected: list[str]) -> None:
-    before = msgspec.json.encode(body)
-    other = texts.in_request(task, body | {"temperature": 0.5}, [f"<{text}>" for text in expected])
-    assert msgspec.json.encode(body) == before, "the caller's body is never changed in place"
-    assert texts.of_request(task, other) == [f"<{text}>" for text in expected]
-    assert texts.in_request(task, other, expected) == body | {"temperature": 0.5}
-
-
-@pytest.mark.parametrize(("task", "body", "expected"), ANSWERS)
-def test_an_answer_keeps_all_but_its_texts(task: str, body: Any, expected: list[str]) -> None:
-    other = texts.in_answer(task, body, ["x"] * len(expected))
-    assert texts.in_answer(task, other, expected) == body
-
-
-def test_too_few_texts_for_the_places_are_a_defect() -> None:
-    with pytest.raises(ValueError, match="zip"):
-        texts.in_request(CHAT, {"messages": [user("a"), user("b")]}, ["x"])
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=4),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["role", "content", "text", "message", "choices", "messages", "tool_calls"]),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=12,
+@pytest.mark.parametrize(
+    ("turn", "expected"),
+    [
+        (CALL, True),
+        (TOOL, True),
+        ({"role": "function", "name": "f", "content": "x"}, True),
+        ({"role": "assistant", "function_call": {"name": "f"}}, True),
+        ({"role": "assistant", "content": "x", "tool_calls": []}, False),
+        ({"role": "user", "content": "x", "tool_calls": [{"id": "1"}]}, False),
+        ({"role": "system", "function_call": {"name": "f"}}, False),
+        ("loose", False),
+    ],
 )
-
-
-@given(st.sampled_from([CHAT, COMPLETIONS, EMBEDDINGS]), JSON)
-def test_no_shape_of_json_breaks_the_search(task: str, value: Any) -> None:
-    body = {"messages": value, "prompt": value, "input": value, "choices": value}
-    assert texts.in_request(task, body, texts.of_request(task, body)) == body
-    assert texts.in_answer(task, body, texts.of_answer(task, body)) == body
+def test_nobody_but_the_assistant_and_its_tools_takes_a_tool_turn(turn: Any, expected: bool) -> None:
+    assert texts.is_tool_turn(turn) is expected
 
 
 @pytest.mark.parametrize(
