@@ -20,7 +20,7 @@ from contract.records import Requester
 from contract.refusals import Refusal
 from contract.state import View
 from ingress import sealing
-from ingress.bus import Bus, Replies, slot_of
+from ingress.bus import Bus, Replies, secured, slot_of
 from ingress.commands import Commands
 from ingress.identity import Identity, token_hash
 from ingress.intake import Intake
@@ -111,10 +111,11 @@ async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> 
         new_id=lambda: str(uuid.uuid4()),
     )
     client_id = f"headgate-ingress-{boot_id[:8]}"
-    bus = Bus(settings.brokers, client_id)
+    security = secured(settings.kafka)
+    bus = Bus(settings.brokers, client_id, security)
     waiters = Waiters(boot_id=boot_id, limit=settings.waiting, stream_bytes=settings.stream_bytes, cancel=bus.cancel)
-    replies = Replies(settings.brokers, client_id, boot.slot, waiters)
-    state = StateReader(settings.brokers, client_id)
+    replies = Replies(settings.brokers, client_id, boot.slot, waiters, security)
+    state = StateReader(settings.brokers, client_id, security)
     admin = FirstAdmin(name=settings.admin_email, known_by=token_hash(admin_token.reveal()))
 
     def own() -> dict[str, bool]:
@@ -136,10 +137,11 @@ async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> 
         )
     )
     web = server(app, settings)
-    outbox = KafkaOutbox(settings.brokers, client_id)
+    outbox = KafkaOutbox(settings.brokers, client_id, security)
     ways = Ways(waiters=waiters, publish=bus.publish, outbox=outbox)
     submissions = _submissions(settings, boot, state, ways)
-    reader = SubmissionReader(settings.brokers, client_id, submissions.accept, 2 * settings.request_seconds * 1000)
+    patience_ms = 2 * settings.request_seconds * 1000
+    reader = SubmissionReader(settings.brokers, client_id, submissions.accept, patience_ms, security)
 
     async def become_ready() -> None:
         await web.listening.wait()
