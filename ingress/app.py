@@ -20,7 +20,7 @@ from contract.records import Requester
 from contract.refusals import Refusal
 from contract.state import View
 from ingress import sealing
-from ingress.bus import Bus, Replies, secured, slot_of
+from ingress.bus import Bus, RefusedOnce, Replies, secured, slot_of
 from ingress.commands import Commands
 from ingress.identity import Identity, token_hash
 from ingress.intake import Intake
@@ -200,8 +200,9 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again when it is done: by then there is nothing more to do for it
         signal.signal(number, signal.SIG_IGN)
-    # while the broker is away aiokafka says so a hundred times a second; "broker lost" and "broker reached" are ours
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RefusedOnce())
     logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLogger().level))
     uvloop.run(serve(settings, master_key, admin_token))
 

@@ -28,11 +28,33 @@ BATCH_BYTES = 256 * 1024
 FETCH_BYTES = 4 * 1024 * 1024
 SPREAD = {topic.name: topic.partitions for topic in topics.ALL}
 BY_KEY = DefaultPartitioner()
+REFUSALS = ("Authentication", "SSL:")
 
 
 def secured(access: Access) -> dict[str, Any]:
     """The options of every client here besides the brokers' addresses; OSError for a file that is of no use."""
     return access.client(create_ssl_context)
+
+
+class RefusedOnce(logging.Filter):
+    """Of what aiokafka says lets through why a broker will not have us, each text once.
+
+    While the broker is away it says so a hundred times a second; "broker lost" and "broker reached" are ours.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is to be seen."""
+        if record.name.partition(".")[0] != "aiokafka":
+            return True
+        text = record.getMessage()
+        if text in self._said or not any(word in text for word in REFUSALS):
+            return False
+        self._said.add(text)
+        return True
 
 
 def slot_of(boot_id: str) -> int:

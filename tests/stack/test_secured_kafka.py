@@ -144,3 +144,19 @@ def test_a_password_that_is_wrong_ends_a_part_and_is_not_shown(
     )
     assert ran.returncode == 1, ran.stderr[-3000:]
     assert "swordfish" not in ran.stdout + ran.stderr
+
+
+def test_an_ingress_with_a_wrong_password_says_so_once_and_goes_on_trying(
+    listener: Listener, strict: Broker, environ: dict[str, str], tmp_path: Path
+) -> None:
+    wrong = {**environ, "HEADGATE_KAFKA_PASSWORD": WRONG}
+    gateway = Services(f"127.0.0.1:{listener.port}", tmp_path, 1, **wrong)
+    ingress = gateway.start("ingress", "ingress.app")
+    try:
+        until(lambda: "SaslAuthenticationFailed" in ingress.log.read_text(), 30, "it says why")
+        until(lambda: ingress.log.read_text().count("state interrupted") > 5, 30, "it tries again")
+        assert ingress.log.read_text().count("SaslAuthenticationFailed") == 1
+        assert "swordfish" not in ingress.log.read_text()
+        assert ingress.stop() == 0
+    finally:
+        ingress.kill()
