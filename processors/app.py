@@ -196,6 +196,7 @@ class Worker:
                 cases=self.cases,
                 hung_up=self.hung_up,
                 submitted={},
+                handed_over=self.handovers.holds,
                 draw=lambda: draw.random() * 100,
                 now_ms=now_ms,
                 finished=self.handovers.finished,
