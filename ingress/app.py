@@ -20,7 +20,7 @@ from contract.records import Requester
 from contract.refusals import Refusal
 from contract.state import ADMINS, USERS, View
 from ingress import sealing
-from ingress.bus import Bus, Replies, slot_of
+from ingress.bus import Bus, RefusedOnce, Replies, secured, slot_of
 from ingress.commands import Commands
 from ingress.edge import Call
 from ingress.identity import Identity, token_hash
@@ -119,7 +119,8 @@ async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> 
         new_id=lambda: str(uuid.uuid4()),
     )
     client_id = f"headgate-ingress-{boot_id[:8]}"
-    bus = Bus(settings.brokers, client_id)
+    security = secured(settings.kafka)
+    bus = Bus(settings.brokers, client_id, security)
     key = sealing.key_bytes(master_key.reveal())
     waiters = Waiters(
         boot_id=boot_id,
@@ -128,8 +129,8 @@ async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> 
         cancel=bus.cancel,
         opened=lambda reply: sealing.reply_opened(reply, key),
     )
-    replies = Replies(settings.brokers, client_id, boot.slot, waiters)
-    state = StateReader(settings.brokers, client_id)
+    replies = Replies(settings.brokers, client_id, boot.slot, waiters, security)
+    state = StateReader(settings.brokers, client_id, security)
     admin = FirstAdmin(name=settings.admin_email, known_by=token_hash(admin_token.reveal()))
 
     def own() -> dict[str, bool]:
@@ -151,11 +152,12 @@ async def serve(settings: Settings, master_key: Hidden, admin_token: Hidden) -> 
         )
     )
     web = server(app, settings)
-    outbox = KafkaOutbox(settings.brokers, client_id)
+    outbox = KafkaOutbox(settings.brokers, client_id, security)
     ways = Ways(waiters=waiters, publish=bus.publish, outbox=outbox)
     intake = Intake(state=state, boot=boot, request_ms=settings.request_seconds * 1000, master_key=key)
     submissions = _submissions(settings, boot, intake, state, ways)
-    reader = SubmissionReader(settings.brokers, client_id, submissions.accept, 2 * settings.request_seconds * 1000)
+    patience_ms = 2 * settings.request_seconds * 1000
+    reader = SubmissionReader(settings.brokers, client_id, submissions.accept, patience_ms, security)
 
     async def become_ready() -> None:
         await web.listening.wait()
@@ -214,8 +216,9 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again when it is done: by then there is nothing more to do for it
         signal.signal(number, signal.SIG_IGN)
-    # while the broker is away aiokafka says so a hundred times a second; "broker lost" and "broker reached" are ours
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RefusedOnce())
     logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLogger().level))
     uvloop.run(serve(settings, master_key, admin_token))
 

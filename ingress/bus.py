@@ -2,15 +2,18 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
+from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import DefaultPartitioner
 
 from contract import codec, logs, topics
+from contract.access import OPEN, Access
 from contract.codec import Unreadable
 from contract.records import Cancelled, Reply
 from ingress.reading import for_ever, started
@@ -25,6 +28,33 @@ BATCH_BYTES = 256 * 1024
 FETCH_BYTES = 4 * 1024 * 1024
 SPREAD = {topic.name: topic.partitions for topic in topics.ALL}
 BY_KEY = DefaultPartitioner()
+REFUSALS = ("Authentication", "SSL:")
+
+
+def secured(access: Access) -> dict[str, Any]:
+    """The options of every client here besides the brokers' addresses; OSError for a file that is of no use."""
+    return access.client(create_ssl_context)
+
+
+class RefusedOnce(logging.Filter):
+    """Of what aiokafka says lets through why a broker will not have us, each text once.
+
+    While the broker is away it says so a hundred times a second; "broker lost" and "broker reached" are ours.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is to be seen."""
+        if record.name.partition(".")[0] != "aiokafka":
+            return True
+        text = record.getMessage()
+        if text in self._said or not any(word in text for word in REFUSALS):
+            return False
+        self._said.add(text)
+        return True
 
 
 def slot_of(boot_id: str) -> int:
@@ -46,8 +76,9 @@ def _partitioner(key: bytes, all_partitions: list[int], _available: list[int]) -
 class Bus:
     """The producer. After a failure it refuses at once and probes until the broker answers again."""
 
-    def __init__(self, brokers: str, client_id: str) -> None:
+    def __init__(self, brokers: str, client_id: str, security: Mapping[str, Any] = OPEN) -> None:
         self._brokers = brokers
+        self._security = security
         self._client_id = client_id
         self._producer: AIOKafkaProducer | None = None
         self._lost = asyncio.Event()
@@ -120,6 +151,7 @@ class Bus:
                 max_request_size=topics.MESSAGE_BYTES,
                 request_timeout_ms=REQUEST_TIMEOUT_MS,
                 partitioner=_partitioner,
+                **self._security,
             )
             try:
                 await producer.start()
@@ -145,8 +177,11 @@ def read_reply(value: bytes) -> Reply | Unreadable:
 class Replies:
     """Reads this boot's slot of `gateway.replies` from its end as of the start; brings each reply to its waiter."""
 
-    def __init__(self, brokers: str, client_id: str, slot: int, waiters: Waiters) -> None:
+    def __init__(
+        self, brokers: str, client_id: str, slot: int, waiters: Waiters, security: Mapping[str, Any] = OPEN
+    ) -> None:
         self._brokers = brokers
+        self._security = security
         self._client_id = client_id
         self._partition = TopicPartition(topics.REPLIES.name, slot)
         self._waiters = waiters
@@ -167,6 +202,7 @@ class Replies:
             fetch_max_wait_ms=FETCH_WAIT_MS,
             max_partition_fetch_bytes=FETCH_BYTES,
             check_crcs=False,
+            **self._security,
         )
         async with started(consumer):
             await self._follow(consumer)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from contract import limits
+from contract import access, limits
+from contract.access import Access
 
 MIB = 1024 * 1024
 
@@ -37,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     brokers: str = "127.0.0.1:9092"
+    kafka: Access = Access()
     data: Path = Path(".headgate")
     host: str = "127.0.0.1"
     port: int = 8400
@@ -64,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         status = env.get("HEADGATE_STATUS_FILE")
         return Settings(
             brokers=env.get("HEADGATE_BROKERS", "127.0.0.1:9092"),
+            kafka=access.from_env(env, lambda name: Path(name).read_text()),
             data=Path(env.get("HEADGATE_DATA", ".headgate")),
             host=env.get("HEADGATE_HOST", "127.0.0.1"),
             port=_number(env, "HEADGATE_PORT", 8400),

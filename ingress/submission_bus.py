@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from contract import logs, topics
+from contract.access import OPEN
 from ingress.reading import for_ever, started
 from ingress.submissions import Submission
 
@@ -38,9 +40,15 @@ class SubmissionReader:
     """Reads in batches; a batch is committed when each of its submissions has been accepted."""
 
     def __init__(
-        self, brokers: str, client_id: str, accept: Callable[[Submission], Awaitable[None]], patience_ms: int
+        self,
+        brokers: str,
+        client_id: str,
+        accept: Callable[[Submission], Awaitable[None]],
+        patience_ms: int,
+        security: Mapping[str, Any] = OPEN,
     ) -> None:
         self._brokers = brokers
+        self._security = security
         self._client_id = client_id
         self._accept = accept
         self._patience_ms = patience_ms
@@ -72,6 +80,7 @@ class SubmissionReader:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_interval_ms=self._patience_ms,
+            **self._security,
         )
         async with started(consumer):
             while not self._closing:
@@ -89,8 +98,9 @@ class SubmissionReader:
 class KafkaOutbox:
     """The real `ingress.submissions.Outbox`."""
 
-    def __init__(self, brokers: str, client_id: str) -> None:
+    def __init__(self, brokers: str, client_id: str, security: Mapping[str, Any] = OPEN) -> None:
         self._brokers = brokers
+        self._security = security
         self._client_id = client_id
         self._producer: AIOKafkaProducer | None = None
         self._connected = asyncio.Event()
@@ -113,6 +123,7 @@ class KafkaOutbox:
             linger_ms=0,
             max_request_size=topics.MESSAGE_BYTES,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
+            **self._security,
         )
         try:
             await producer.start()

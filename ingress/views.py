@@ -1,11 +1,14 @@
 """The configuration, read from `gateway.state` from its beginning and followed for ever."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from contract import topics
+from contract.access import OPEN
 from contract.state import View
 from ingress.reading import for_ever, started
 
@@ -50,8 +53,9 @@ class Progress:
 class StateReader:
     """Keeps a `View`; see `ingress.ports.State` for what it promises."""
 
-    def __init__(self, brokers: str, client_id: str) -> None:
+    def __init__(self, brokers: str, client_id: str, security: Mapping[str, Any] = OPEN) -> None:
         self._brokers = brokers
+        self._security = security
         self._client_id = client_id
         self._progress = Progress()
         self._started_at_end: int | None = None
@@ -111,6 +115,7 @@ class StateReader:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=FETCH_WAIT_MS,
+            **self._security,
         )
 
     async def _read(self) -> None:

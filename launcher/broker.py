@@ -15,7 +15,7 @@ import msgspec
 
 from launcher import jars, ports, tether
 from launcher.java import Java
-from launcher.kafka_files import LOG4J, Ports, server_properties
+from launcher.kafka_files import LOG4J, Listener, Ports, server_properties
 from launcher.obstacle import Obstacle
 
 JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
@@ -35,16 +35,16 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     port: int
 
 
-def prepare(home: Path, java: Java, jars_at: Path) -> Prepared:
+def prepare(home: Path, java: Java, jars_at: Path, more: Listener | None = None) -> Prepared:
     """Write the broker's files into `home` and format its storage, the first time with a JVM (2 s)."""
     home.mkdir(parents=True, exist_ok=True)
     chosen = choose_ports(home / "ports.json")
     config, logs = home / "server.properties", home / "logs"
-    config.write_text(server_properties(chosen, logs))
+    config.write_text(server_properties(chosen, logs, more))
     (home / "log4j2.properties").write_text(LOG4J)
     run = _jvm(home, java, jars.classpath(jars_at, "kafka"))
     if not (logs / "meta.properties").is_file():
-        _format(run, config)
+        _format(run, config, () if more is None else more.scram)
     return Prepared(
         command=(*run, "kafka.Kafka", str(config)),
         address=f"127.0.0.1:{chosen.client}",
@@ -79,11 +79,12 @@ def answers(port: int) -> bool:
 class Broker:
     """A broker for as long as it is needed: `with Broker(home, java, jars_at) as broker: broker.address`.
 
-    `home`: its directory; a second start there finds the topics again.
+    `home`: its directory; a second start there finds the topics again. `more`: another listener.
     """
 
-    def __init__(self, home: Path, java: Java, jars_at: Path) -> None:
+    def __init__(self, home: Path, java: Java, jars_at: Path, more: Listener | None = None) -> None:
         self.home = home
+        self._more = more
         self._java, self._jars = java, jars_at
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
@@ -95,7 +96,7 @@ class Broker:
 
     def start(self, within_s: float = 60) -> Self:
         """Start it and return when it is in service; Obstacle when it is not within `within_s`."""
-        ready = prepare(self.home, self._java, self._jars)
+        ready = prepare(self.home, self._java, self._jars, self._more)
         self.port = ready.port
         with (self.home / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -139,9 +140,10 @@ def _jvm(home: Path, java: Java, classpath: Sequence[Path]) -> tuple[str, ...]:
     return (java.command, *JVM, log4j, "-cp", ":".join(map(str, classpath)))
 
 
-def _format(run: Sequence[str], config: Path) -> None:
+def _format(run: Sequence[str], config: Path, scram: Sequence[str]) -> None:
     identity = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     line = [*run, "kafka.tools.StorageTool", "format", "-t", f"h{identity[1:]}", "-c", str(config)]
+    line += [word for user in scram for word in ("--add-scram", user)]
     done = subprocess.run(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         raise Obstacle(f"Kafka's storage could not be formatted: {done.stdout.strip()[-600:]}")

@@ -15,7 +15,22 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     controller: int
 
 
-def server_properties(ports: Ports, logs: Path) -> str:
+class Listener(msgspec.Struct, frozen=True, kw_only=True):
+    """One more listener on 127.0.0.1 beside the clients' open one, such as one with TLS and SASL.
+
+    `settings`: Kafka's, under the listener's own prefix. `scram`: users as Kafka's storage tool takes them.
+    `broker`: settings of the whole broker.
+    """
+
+    name: str
+    protocol: str
+    port: int
+    settings: Mapping[str, str] = {}
+    scram: tuple[str, ...] = ()
+    broker: Mapping[str, str] = {}
+
+
+def server_properties(ports: Ports, logs: Path, more: Listener | None = None) -> str:
     """`server.properties` of one node that is broker and controller; nothing listens off loopback."""
     own: dict[str, object] = {
         "process.roles": "broker,controller",
@@ -28,6 +43,12 @@ def server_properties(ports: Ports, logs: Path) -> str:
         "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "log.dirs": logs,
     }
+    if more is not None:
+        for key in ("listeners", "advertised.listeners"):
+            own[key] = f"{own[key]},{more.name}://127.0.0.1:{more.port}"
+        own["listener.security.protocol.map"] = f"{own['listener.security.protocol.map']},{more.name}:{more.protocol}"
+        own |= {f"listener.name.{more.name.lower()}.{key}": value for key, value in more.settings.items()}
+        own |= more.broker
     return "".join(f"{key}={value}\n" for key, value in {**own, **ONE_NODE, **SMALL}.items())
 
 

@@ -53,6 +53,7 @@ def environment(settings: Settings, java_home: Path | None, instance: Instance |
         ours["JAVA_HOME"] = str(java_home)
     if instance:
         ours |= {"HEADGATE_BROKERS": instance.brokers, "HEADGATE_URL": instance.url}
+        ours["HEADGATE_KAFKA_SECURITY_PROTOCOL"] = "PLAINTEXT"  # our own broker, on loopback
     return settings.environ | ours
 
 

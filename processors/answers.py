@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from contract import codec, logs
+from contract.access import OPEN
 from contract.records import RequestReceived, SubmissionAnswered, Submitted
 from contract.topics import MESSAGE_BYTES, SUBMISSIONS
 from processors.bus import BrokerLost
@@ -25,8 +27,9 @@ Bury = Callable[[bytes | None, bytes | None, Headers], Awaitable[None]]
 class Answers:
     """Connects with the first answer: where nobody submits, nothing is held for it."""
 
-    def __init__(self, brokers: str, bury: Bury, give_up_s: float = 120.0) -> None:
+    def __init__(self, brokers: str, bury: Bury, give_up_s: float = 120.0, security: Mapping[str, Any] = OPEN) -> None:
         self._brokers = brokers
+        self._security = security
         self._bury = bury
         self._give_up_s = give_up_s
         self._producer: AIOKafkaProducer | None = None
@@ -94,6 +97,7 @@ class Answers:
                     linger_ms=0,
                     max_request_size=MESSAGE_BYTES,
                     request_timeout_ms=SEND_TIMEOUT_MS,
+                    **self._security,
                 )
                 try:
                     await producer.start()

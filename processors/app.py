@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import uvloop
@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
 from contract import codec, logs
+from contract.access import OPEN
 from contract.records import Cancelled
 from contract.state import View
 from contract.topics import CANCELS, COMMANDS, HANDOVERS, REQUESTS, STATE, WINDOWS
@@ -28,10 +29,10 @@ from processors.agents.serve import Serving, serving
 from processors.agents.settle import Settling
 from processors.agents.streaming import Streaming
 from processors.answers import Answers
-from processors.bus import Bus
+from processors.bus import Bus, secured
 from processors.checking import Checker
 from processors.control.base import Facts
-from processors.driver import App, check_versions
+from processors.driver import App, check_versions, credentials
 from processors.gate import Bounds, Gate
 from processors.guardrails.safety.base import Model
 from processors.guardrails.safety.known import Known
@@ -52,11 +53,12 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def faust_app(settings: Settings) -> App:
+def faust_app(settings: Settings, security: Mapping[str, Any] = OPEN) -> App:
     """The Faust app with the settings of reference/stream.md 3.2; no web server, no tables, no leader."""
     return App(
         settings.group,
         broker=f"kafka://{settings.brokers.replace(',', ';kafka://')}",
+        broker_credentials=credentials(settings.kafka, security.get("ssl_context")),
         version=1,
         web_enabled=False,
         topic_disable_leader=True,
@@ -100,13 +102,14 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.view = View()
-        self.bus = Bus(settings.brokers)
+        security = secured(settings.kafka)
+        self.bus = Bus(settings.brokers, security=security)
         self.transport = Transport()
         self.checker = Checker()
-        self.app = faust_app(settings)
+        self.app = faust_app(settings, security)
         self.cases: dict[str, Case] = {}
         self.hung_up: dict[str, None] = {}
-        self.answers = Answers(settings.brokers, self.bus.bury)
+        self.answers = Answers(settings.brokers, self.bus.bury, security=security)
         self.stopping = asyncio.Event()
         bounds = Bounds(settings.in_flight, settings.in_flight_bytes, settings.endpoint_share)
         self.gate = Gate(bounds, self.crash)
@@ -130,6 +133,7 @@ class Worker:
                 HANDOVERS: Followed(lambda r: self.handovers.learn(r.key.decode(), r.value)),
                 CANCELS: Followed(lambda r: self.hang_up(r.value), from_start=False),
             },
+            security,
         )
         self.commands_owned = False
         self.failed = False
@@ -204,6 +208,7 @@ class Worker:
                 cases=self.cases,
                 hung_up=self.hung_up,
                 submitted={},
+                handed_over=self.handovers.holds,
                 draw=lambda: draw.random() * 100,
                 now_ms=now_ms,
                 finished=self.handovers.finished,

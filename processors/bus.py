@@ -2,20 +2,27 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import DefaultPartitioner
 
 from contract import codec, logs
+from contract.access import OPEN, Access
 from contract.records import Reply
 from contract.topics import DEAD_LETTERS, MESSAGE_BYTES, REPLIES
 
 log = logging.getLogger(__name__)
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 SEND_TIMEOUT_MS = 10_000
+
+
+def secured(access: Access) -> dict[str, Any]:
+    """The options of every client here besides the brokers' addresses; OSError for a file that is of no use."""
+    return access.client(create_ssl_context)
 
 
 class BrokerLost(Exception):
@@ -25,8 +32,9 @@ class BrokerLost(Exception):
 class Bus:
     """`publish` returns when the record is acknowledged by all replicas, with its offset."""
 
-    def __init__(self, brokers: str, give_up_s: float = 120.0) -> None:
+    def __init__(self, brokers: str, give_up_s: float = 120.0, security: Mapping[str, Any] = OPEN) -> None:
         self._brokers = brokers
+        self._security = security
         self._give_up_s = give_up_s
         self._producer: AIOKafkaProducer | None = None
 
@@ -38,6 +46,7 @@ class Bus:
             linger_ms=0,
             max_request_size=MESSAGE_BYTES,
             request_timeout_ms=SEND_TIMEOUT_MS,
+            **self._security,
         )
         await self._producer.start()
 

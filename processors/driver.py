@@ -15,6 +15,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from contract import logs
+from contract.access import Access
 
 log = logging.getLogger(__name__)
 YIELD_EVERY = 100
@@ -29,6 +30,15 @@ def check_versions() -> None:
     for package, wanted in PROVEN.items():
         if version(package) != wanted:
             raise RuntimeError(f"{package} {wanted} is needed, {version(package)} is installed")
+
+
+def credentials(access: Access, tls: Any) -> Any:
+    """Faust's word for how Kafka is reached; None: in the open. `tls`: the SSL context, where there is one."""
+    if access.authenticates:
+        return faust.SASLCredentials(
+            username=access.username, password=access.password, ssl_context=tls, mechanism=access.mechanism
+        )
+    return None if tls is None else faust.SSLCredentials(tls)
 
 
 class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]

@@ -5,13 +5,16 @@ import asyncio
 import logging
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
 from contract import logs
+from contract.access import OPEN
 from contract.topics import ALL, MESSAGE_BYTES, Topic
+from processors.bus import secured
 from processors.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -26,9 +29,9 @@ def settings_of(topic: Topic) -> dict[str, str]:
     return {**wanted, "segment.bytes": str(COMPACTED_SEGMENT_BYTES), "min.cleanable.dirty.ratio": "0.1"}
 
 
-async def provision(brokers: str, replication: int) -> list[str]:
+async def provision(brokers: str, replication: int, security: Mapping[str, Any] = OPEN) -> list[str]:
     """Create missing topics, add partitions, set configurations; names of the topics created."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
+    admin = AIOKafkaAdminClient(bootstrap_servers=brokers, **security)
     await admin.start()
     try:
         there = set(await admin.list_topics())
@@ -72,7 +75,8 @@ def main() -> int:
     settings = Settings.from_env()
     logs.configure(settings.log_level, "topics")
     try:
-        created = asyncio.run(provision(settings.brokers, options.replication))
+        security = secured(settings.kafka)
+        created = asyncio.run(provision(settings.brokers, options.replication, security))
     except (KafkaError, OSError) as error:
         print(f"headgate topics: {type(error).__name__} at {settings.brokers}", file=sys.stderr)
         return 1

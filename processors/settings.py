@@ -8,6 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from contract import access
+from contract.access import Access
+
 GUARD_KINDS = ("llama-guard-2", "llama-guard-3", "llama-guard-4", "openai-moderations", "shieldgemma")
 INJECTION_KINDS = ("classify", "predict", "chat")
 
@@ -16,6 +19,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Frozen settings of one worker. Sizes in bytes, times in the unit of their name."""
 
     brokers: str = "127.0.0.1:9092"
+    kafka: Access = Access()
     data: str = ".headgate"
     worker: str = "worker"
     log_level: str = "INFO"
@@ -46,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         data = env.get("HEADGATE_DATA", ".headgate")
         return Settings(
             brokers=env.get("HEADGATE_BROKERS", "127.0.0.1:9092"),
+            kafka=access.from_env(env, lambda name: Path(name).read_text()),
             data=data,
             worker=f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}",
             log_level=env.get("HEADGATE_LOG_LEVEL", "INFO"),

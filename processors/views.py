@@ -7,12 +7,13 @@ when it was asked for has been handled.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from contract import logs
+from contract.access import OPEN
 from contract.topics import MESSAGE_BYTES, Topic
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ class Followed(NamedTuple):
 class Follower:
     """Reads `followed` topics for ever, surviving broker outages."""
 
-    def __init__(self, brokers: str, followed: Mapping[Topic, Followed]) -> None:
+    def __init__(self, brokers: str, followed: Mapping[Topic, Followed], security: Mapping[str, Any] = OPEN) -> None:
         self._followed = {topic.name: how for topic, how in followed.items()}
         self._partitions = [TopicPartition(t.name, p) for t in followed for p in range(t.partitions)]
         self._consumer = AIOKafkaConsumer(
@@ -38,9 +39,10 @@ class Follower:
             enable_auto_commit=False,
             fetch_max_wait_ms=FETCH_WAIT_MS,
             max_partition_fetch_bytes=MESSAGE_BYTES,
+            **security,
         )
         # A consumer that fetches answers other questions only between fetches, half a second late.
-        self._asker = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False)
+        self._asker = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False, **security)
         self._position: dict[TopicPartition, int] = {}
         self._moved = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None

@@ -44,13 +44,15 @@ def feeds(metrics: Metrics, files: Files) -> tuple[Feed, Feed]:
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Follow both topics and serve the metrics until `stop` is set. OSError when the port is taken."""
     metrics = Metrics()
+    security = bus.secured(settings.kafka)
     both = feeds(metrics, Files(settings.dead_letters))
     async with exposition.serving(metrics.text, settings.metrics_host, settings.metrics_port) as port:
         started = when_all([feed.topic for feed in both], lambda: logs.event(LOG, logging.INFO, "ready", port=port))
         async with stopping(stop, GRACE_S), asyncio.TaskGroup() as tasks:
             for feed in both:
-                tasks.create_task(bus.follow(feed, settings.brokers, stop, started(feed.topic)))
-            tasks.create_task(bus.watch_lag(READS, settings.brokers, LAG_EVERY_S, stop, metrics.show_lag))
+                tasks.create_task(bus.follow(feed, settings.brokers, stop, started(feed.topic), security))
+            lag = bus.watch_lag(READS, settings.brokers, LAG_EVERY_S, stop, metrics.show_lag, security)
+            tasks.create_task(lag)
 
 
 @asynccontextmanager

@@ -8,14 +8,16 @@ never loses one.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from aiokafka.helpers import create_ssl_context
 
 from contract import logs
+from contract.access import OPEN, Access
 from sinks.record import Take
 
 FETCH_WAIT_MS = 1_000
@@ -28,6 +30,11 @@ LOG = logging.getLogger(__name__)
 
 
 Reads = Mapping[str, Sequence[str]]  # group -> the topics it reads
+
+
+def secured(access: Access) -> dict[str, Any]:
+    """The options of every client here besides the brokers' addresses; OSError for a file that is of no use."""
+    return access.client(create_ssl_context)
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +55,9 @@ class Lag(msgspec.Struct, frozen=True, kw_only=True):
     records: int
 
 
-async def follow(feed: Feed, brokers: str, stop: asyncio.Event, started: Callable[[], None]) -> None:
+async def follow(
+    feed: Feed, brokers: str, stop: asyncio.Event, started: Callable[[], None], security: Mapping[str, Any] = OPEN
+) -> None:
     """Hand over every batch of the feed until `stop` is set; an outage is logged and tried again.
 
     After an outage the consumer is made anew, so that it goes on from what is committed.
@@ -56,7 +65,7 @@ async def follow(feed: Feed, brokers: str, stop: asyncio.Event, started: Callabl
     """
     while not stop.is_set():
         try:
-            await _join_and_take(feed, brokers, stop, started)
+            await _join_and_take(feed, brokers, stop, started, security)
         except (KafkaError, OSError) as outage:
             logs.event(LOG, logging.WARNING, "feed interrupted", topic=feed.topic, why=repr(outage))
             await pause(stop, RETRY_S)
@@ -71,7 +80,9 @@ async def pause(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-async def _join_and_take(feed: Feed, brokers: str, stop: asyncio.Event, started: Callable[[], None]) -> None:
+async def _join_and_take(
+    feed: Feed, brokers: str, stop: asyncio.Event, started: Callable[[], None], security: Mapping[str, Any]
+) -> None:
     consumer = AIOKafkaConsumer(
         feed.topic,
         bootstrap_servers=brokers,
@@ -82,6 +93,7 @@ async def _join_and_take(feed: Feed, brokers: str, stop: asyncio.Event, started:
         session_timeout_ms=SESSION_MS,
         heartbeat_interval_ms=SESSION_MS // 3,
         metadata_max_age_ms=METADATA_AGE_MS,
+        **security,
     )
     try:
         await consumer.start()
@@ -110,12 +122,17 @@ async def take_batch(consumer: AIOKafkaConsumer, feed: Feed) -> int:
 
 
 async def watch_lag(
-    reads: Reads, brokers: str, every_s: float, stop: asyncio.Event, show: Callable[[Sequence[Lag]], None]
+    reads: Reads,
+    brokers: str,
+    every_s: float,
+    stop: asyncio.Event,
+    show: Callable[[Sequence[Lag]], None],
+    security: Mapping[str, Any] = OPEN,
 ) -> None:
     """Call `show` with the lag of every group each `every_s` seconds until `stop` is set; with none in an outage."""
     while not stop.is_set():
         try:
-            await _look_and_show(reads, brokers, every_s, stop, show)
+            await _look_and_show(reads, brokers, every_s, stop, show, security)
         except (KafkaError, OSError) as outage:
             show(())
             logs.event(LOG, logging.WARNING, "lag unknown", why=repr(outage))
@@ -123,10 +140,15 @@ async def watch_lag(
 
 
 async def _look_and_show(
-    reads: Reads, brokers: str, every_s: float, stop: asyncio.Event, show: Callable[[Sequence[Lag]], None]
+    reads: Reads,
+    brokers: str,
+    every_s: float,
+    stop: asyncio.Event,
+    show: Callable[[Sequence[Lag]], None],
+    security: Mapping[str, Any],
 ) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
-    offsets = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False)
+    admin = AIOKafkaAdminClient(bootstrap_servers=brokers, **security)
+    offsets = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False, **security)
     try:
         await admin.start()
         await offsets.start()

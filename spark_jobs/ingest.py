@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
@@ -26,16 +26,21 @@ LOG = logging.getLogger(__name__)
 JOB = "gateway-log"
 ROWS_PER_BATCH = 10_000
 POLL_SECONDS = 0.5
+OPEN: Mapping[str, str] = {}
 Write = Callable[[DataFrame, int], None]
 # Not a legal name for a catalog, and beside the tables: whoever removes the lake removes both.
 CHECKPOINT = Path(".checkpoints", JOB)
 
 
-def kafka(spark: SparkSession, brokers: str) -> DataFrame:
-    """Both topics as one stream, from their beginning. Lost data ends the query: see docs/lakehouse.md."""
+def kafka(spark: SparkSession, brokers: str, security: Mapping[str, str] = OPEN) -> DataFrame:
+    """Both topics as one stream, from their beginning. Lost data ends the query: see docs/lakehouse.md.
+
+    `security`: what Kafka's own client needs besides the brokers' addresses.
+    """
     return (
         spark.readStream.format("kafka")
         .option("kafka.bootstrap.servers", brokers)
+        .options(**{f"kafka.{name}": said for name, said in security.items()})
         .option("subscribe", f"{topics.LOG.name},{topics.STATE.name}")
         .option("startingOffsets", "earliest")
         .option("maxOffsetsPerTrigger", ROWS_PER_BATCH)
@@ -90,8 +95,8 @@ class Ingest:
         self.query.stop()
 
 
-def run(ingest: Ingest, stopping: threading.Event) -> int:
-    """Wait for the query's end or `stopping`; the process's exit code."""
+def run(ingest: Ingest, stopping: threading.Event, hide: Callable[[str], str] = str) -> int:
+    """Wait for the query's end or `stopping`; the process's exit code. `hide`: takes the password out of a text."""
     while ingest.initializing() and not stopping.wait(POLL_SECONDS):
         pass
     if ingest.query.isActive and not stopping.is_set():
@@ -103,7 +108,7 @@ def run(ingest: Ingest, stopping: threading.Event) -> int:
         ingest.stop()
         logs.event(LOG, logging.INFO, "stopped")
         return 0
-    logs.event(LOG, logging.ERROR, "query failed", why=str(failed)[:2000])
+    logs.event(LOG, logging.ERROR, "query failed", why=hide(str(failed))[:2000])
     return 1
 
 
@@ -144,7 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     batches = Batches(config.lake, job_name(checkpoint), wrote=ignore, done=report(time.time))  # noqa: TID251
     batches.ensure_system(spark)
     interval = None if given.once else config.interval_seconds
-    code = run(Ingest(kafka(spark, config.brokers), batches, checkpoint, interval_seconds=interval), stopping)
+    source = kafka(spark, config.brokers, config.kafka.java(settings.text))
+    code = run(Ingest(source, batches, checkpoint, interval_seconds=interval), stopping, config.kafka.hide)
     spark.stop()
     return code
 

@@ -26,6 +26,7 @@ LOCAL: Mapping[str, str] = {
     "spark.sql.streaming.numRecentProgressUpdates": "2",
     "spark.sql.catalogImplementation": "in-memory",
     "spark.sql.debug.maxToStringFields": "100",
+    "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|jaas|keystore[.]key",  # Spark's own, and Kafka's
 }
 DELTA: Mapping[str, str] = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension,headgate.AiQueryExtension",

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import msgspec
 
+from contract import access
+from contract.access import Access
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where things are. `interval_seconds`: between micro-batches. `jars`: holds `spark/` and `headgate-spark.jar`."""
@@ -16,6 +19,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     jars: Path
     interval_seconds: float
     log_level: str
+    kafka: Access = Access()
+
+
+def text(file: str) -> str:
+    """What a file says."""
+    return Path(file).read_text()
 
 
 def from_env(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -31,4 +40,5 @@ def from_env(environ: Mapping[str, str] = os.environ) -> Settings:
         jars=Path(environ.get("HEADGATE_JARS", data / "jars")).absolute(),
         interval_seconds=interval,
         log_level=environ.get("HEADGATE_LOG_LEVEL", "INFO"),
+        kafka=access.from_env(environ, text),
     )

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 import yaml
 
-from contract import topics
+from contract import access, topics
+from contract.access import Access
 from ingress.settings import Settings as Ingress
 from processors.settings import Settings as Workers
 from sinks.metrics import Metrics
@@ -27,9 +28,12 @@ OUR_SERVICES = sorted(ours())
 
 
 def known(house: str) -> set[str]:
-    """The variables that a house's settings.py names."""
-    tree = ast.parse((REPOSITORY / house / "settings.py").read_text())
-    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    """The variables that a house's settings.py names, and those that it has read by `contract/access.py`."""
+    trees = [ast.parse((REPOSITORY / house / "settings.py").read_text())]
+    if any(isinstance(node, ast.Attribute) and ast.unparse(node) == "access.from_env" for node in ast.walk(trees[0])):
+        trees.append(ast.parse((REPOSITORY / "contract" / "access.py").read_text()))
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     return {text for text in texts if re.fullmatch(r"HEADGATE_[A-Z_]+", text)}
 
 
@@ -69,7 +73,8 @@ def test_no_secret_has_a_value_in_the_file() -> None:
     for name, service in services().items():
         for variable, value in service.get("environment", {}).items():
             if re.search(r"KEY|TOKEN|PASSWORD|SECRET", variable):
-                assert re.fullmatch(r"\$\{[A-Z_]+:(\?[^}]+|-)\}", value), f"{name} sets {variable} to a fixed value"
+                fixed = not re.fullmatch(r"\$\{[A-Z_]+:(\?[^}]+|-)\}", value)
+                assert not fixed, f"{name} sets {variable} to a fixed value"
 
 
 def test_the_example_of_the_environment_names_every_secret_and_gives_none() -> None:
@@ -155,6 +160,17 @@ def test_the_workers_can_be_told_to_refuse_streams_they_would_have_to_guard() ->
 
 def launch(name: str, **here: str) -> dict[str, str]:
     return next(one.environment for one in launches(SECRETS, here) if one.name == name)
+
+
+@pytest.mark.parametrize("name", OUR_SERVICES)
+def test_every_service_is_told_how_kafka_is_reached(name: str) -> None:
+    reached = {"HEADGATE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "HEADGATE_KAFKA_PASSWORD": "p"}
+    secrets = SECRETS | reached | {"HEADGATE_KAFKA_USERNAME": "u", "HEADGATE_BROKERS": "elsewhere:9093"}
+    one = next(one for one in launches(secrets, {}) if one.name == name)
+    assert access.from_env(one.environment, str) == Access(protocol="SASL_SSL", username="u", password="p")
+    assert one.environment["HEADGATE_BROKERS"] == "elsewhere:9093"
+    alone = access.from_env(launch(name), str)
+    assert (alone, launch(name)["HEADGATE_BROKERS"]) == (Access(), "kafka:9092")
 
 
 def test_a_launch_has_this_machines_values_and_nothing_the_file_does_not_set() -> None:

@@ -54,6 +54,10 @@ class HandOvers:
             if said.request is not None:
                 self._others[key] = said
 
+    def holds(self, request_id: str) -> bool:
+        """Whether a worker still finishes this request after its partition has moved, or has left it behind."""
+        return request_id in self._others
+
     async def hand_over(self) -> None:
         """Let all partitions go: list what is in flight, publish the windows, then release the offsets.
 

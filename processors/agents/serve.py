@@ -43,7 +43,7 @@ class KafkaEvent(Protocol):
 class Serving(NamedTuple):
     """What serving takes. `draw`: uniform in [0, 100); `now_ms`: epoch; `fresh`: does the event still belong to us.
 
-    `submitted`: the Kafka producers' requests that this worker has taken lately.
+    `submitted`: the Kafka producers' requests that this worker has taken lately; `handed_over`: does another finish it.
     """
 
     view: View
@@ -58,6 +58,7 @@ class Serving(NamedTuple):
     cases: dict[str, Case]
     hung_up: dict[str, None]
     submitted: dict[str, None]
+    handed_over: Callable[[str], bool]
     draw: Callable[[], float]
     now_ms: Callable[[], int]
     finished: Callable[[str], Awaitable[None]]
@@ -97,7 +98,7 @@ def take(event: KafkaEvent, request: RequestReceived, tools: Serving) -> None:
         moved = tools.publish(REQUESTS.name, request.endpoint, event.message.value)
         tools.gate.start(event, load, _awaited(moved))
         return
-    if is_repeated(request, tools.submitted):
+    if is_repeated(request, tools.submitted, tools.handed_over):
         if endpoint is not None and limited:
             tools.windows.refuse(endpoint, event.message.offset)
         tools.gate.start(event, load, _nothing(), needs_cover=limited)
@@ -141,15 +142,15 @@ def routing_of(endpoint: Endpoint | None, served_entity: str) -> Endpoint | None
     return msgspec.structs.replace(endpoint, entities=only, routes=routes)
 
 
-def is_repeated(request: RequestReceived, submitted: dict[str, None]) -> bool:
-    """Whether this worker has taken the same submission before; remembers it if not.
+def is_repeated(request: RequestReceived, submitted: dict[str, None], handed_over: Callable[[str], bool]) -> bool:
+    """Whether the same submission has been taken before, by this worker or by one that still finishes it.
 
     An ingress that is killed before it commits leaves its last submissions to be read and published again, under the
     same id and so on the same partition. Whoever took the first has answered it, or will.
     """
     if request.submitted is None:
         return False
-    if request.request_id in submitted:
+    if request.request_id in submitted or handed_over(request.request_id):
         return True
     submitted[request.request_id] = None
     if len(submitted) > REMEMBERED_SUBMISSIONS:

@@ -1,5 +1,7 @@
 """The bus without a broker: what it refuses, where it puts things. With one: tests/stack."""
 
+import logging
+
 import msgspec
 from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given
@@ -9,7 +11,7 @@ from contract import codec, topics
 from contract.codec import Unreadable
 from contract.records import ReplyChunk, ReplyFinished, ReplyStarted
 from ingress import bus
-from ingress.bus import Bus
+from ingress.bus import Bus, RefusedOnce
 
 
 @given(st.text())
@@ -38,3 +40,17 @@ def test_all_three_kinds_of_replies_are_read_and_nothing_else_breaks_the_reader(
         assert bus.read_reply(codec.encode(reply)) == reply
     for value in (b"", b"{", b"{}", b'{"kind":"other"}', b"\xff"):
         assert isinstance(bus.read_reply(value), Unreadable)
+
+
+def test_why_a_broker_will_not_have_us_is_seen_once_and_an_outage_not_at_all() -> None:
+    seen = RefusedOnce()
+
+    def shown(text: str, by: str = "aiokafka.conn") -> bool:
+        return seen.filter(logging.LogRecord(by, logging.ERROR, "", 0, "Unable: %s", (text,), None))
+
+    password = "[Error 58] SaslAuthenticationFailed: invalid credentials"
+    certificate = "[SSL: CERTIFICATE_VERIFY_FAILED] unable to get local issuer certificate"
+    said = [password, "Connect call failed", certificate, password, certificate]
+    assert [shown(text) for text in said] == [True, False, True, False, False]
+    assert shown(password, by="aiokafka") is False
+    assert shown("ready", by="ingress.app") and shown("ready", by="ingress.app")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contract.topics import MESSAGE_BYTES
-from launcher.kafka_files import LOG4J, Ports, server_properties
+from launcher.kafka_files import LOG4J, Listener, Ports, server_properties
 
 
 @pytest.fixture
@@ -46,3 +46,13 @@ def test_a_group_starts_at_once(properties: dict[str, str]) -> None:
 
 def test_the_broker_is_quiet_below_warning() -> None:
     assert "rootLogger.level = WARN" in LOG4J
+
+
+def test_one_more_listener_is_on_loopback_too_and_has_its_own_settings() -> None:
+    more = Listener(name="SECURE", protocol="SASL_SSL", port=9094, settings={"ssl.client.auth": "required"})
+    text = server_properties(Ports(client=9092, controller=9093), Path("/data"), more)
+    found = dict(line.split("=", 1) for line in text.splitlines())
+    assert found["advertised.listeners"] == "CLIENT://127.0.0.1:9092,SECURE://127.0.0.1:9094"
+    assert found["listeners"].endswith(",SECURE://127.0.0.1:9094")
+    assert found["listener.security.protocol.map"].endswith(",SECURE:SASL_SSL")
+    assert found["listener.name.secure.ssl.client.auth"] == "required"

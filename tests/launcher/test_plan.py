@@ -42,6 +42,11 @@ def test_children_inherit_the_environment_and_are_told_where_all_is() -> None:
     assert environ["JAVA_HOME"] == "/java"
 
 
+def test_the_stacks_own_broker_is_reached_in_the_open_whatever_the_environment_says() -> None:
+    settings = Settings.from_env("/data", {"HEADGATE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"})
+    assert plan.environment(settings, None, INSTANCE)["HEADGATE_KAFKA_SECURITY_PROTOCOL"] == "PLAINTEXT"
+
+
 def test_a_lake_named_outside_stays_where_it_is() -> None:
     settings = Settings.from_env("/data", {"HEADGATE_LAKE": "/lake"})
     assert plan.environment(settings, None, None)["HEADGATE_LAKE"] == "/lake"

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import ssl
 from collections import defaultdict
 from typing import Any
 
@@ -11,6 +12,7 @@ from faust.transport import consumer as consumers
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from contract.access import Access
 from processors import driver as ours
 
 LANE = TP("gateway.requests", 0)
@@ -87,3 +89,14 @@ def test_what_the_gate_acks_is_committed_right(
 def test_before_there_is_a_consumer_everything_may_be_replayed() -> None:
     app = ours.App("test-driver", broker="kafka://127.0.0.1:1", web_enabled=False, autodiscover=False)
     assert app.committed("gateway.requests", 0) == 0
+
+
+def test_faust_is_told_how_kafka_is_reached() -> None:
+    known = Access(protocol="SASL_PLAINTEXT", mechanism="SCRAM-SHA-512", username="u", password="sword")
+    assert ours.credentials(Access(), None) is None
+    said = ours.credentials(known, None)
+    assert (said.protocol.value, said.mechanism.value, said.username) == ("SASL_PLAINTEXT", "SCRAM-SHA-512", "u")
+    assert "sword" not in repr(said)
+    tls = ssl.create_default_context()
+    assert ours.credentials(known, tls).protocol.value == "SASL_SSL"
+    assert ours.credentials(Access(protocol="SSL"), tls).protocol.value == "SSL"

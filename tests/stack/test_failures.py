@@ -164,6 +164,7 @@ def test_a_broker_that_is_gone_for_five_seconds_loses_nothing(
         until(lambda: _ask_timed(gateway, "patient", 100)[0] == 200, 30, "traffic resumes by itself")
         rows = gateway.logged_once("patient", 9)
         assert {future.result()[2] for future in accepted} <= {row.request_id for row in rows}
+        assert "Unclosed" not in gateway.ingress.log.read_text()
 
 
 def test_windows_survive_the_worker_that_counted_them(

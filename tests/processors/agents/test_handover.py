@@ -118,6 +118,16 @@ async def test_a_request_published_once_more_is_delivered_before_its_offset_may_
     assert (world.acks, len(world.moved)) == ([1], 1)
 
 
+async def test_others_know_what_is_still_being_finished_and_when_it_is_not_any_more() -> None:
+    other = handovers(World(), "other")
+    assert not other.holds("r1")
+    other.learn("r1", codec.encode(HandedOver(worker="mine", at_ms=NOW_MS, request=request())))
+    other.learn("mine", codec.encode(HandedOver(worker="mine", at_ms=NOW_MS)))
+    assert other.holds("r1") and not other.holds("mine")
+    other.learn("r1", None)
+    assert not other.holds("r1")
+
+
 async def test_a_request_that_was_not_handed_over_leaves_no_trace() -> None:
     world = World()
     mine = handovers(world)

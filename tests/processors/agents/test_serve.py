@@ -136,6 +136,14 @@ async def test_a_submission_that_came_twice_counts_once_in_a_window_and_stays_ou
     assert isinstance(snapshot, WindowSnapshot) and snapshot.refused == (2,)
 
 
+async def test_a_submission_that_another_worker_still_finishes_is_left_to_it() -> None:
+    world = World()
+    world.elsewhere.add("r1")
+    await world.serve(request(submitted=SUBMITTED), request(request_id="r2", submitted=SUBMITTED))
+    assert [row.request_id for row in world.rows] == ["r2"]
+    assert world.acks == [1, 2]
+
+
 async def test_submissions_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("processors.agents.serve.REMEMBERED_SUBMISSIONS", 2)
     world = World()

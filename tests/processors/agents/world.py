@@ -224,6 +224,7 @@ class World:
         self.cases: dict[str, Case] = {}
         self.hung_up: dict[str, None] = {}
         self.submitted: dict[str, None] = {}
+        self.elsewhere: set[str] = set()
         self.answered: list[tuple[str, int, bytes]] = []
         self.cleared: list[str] = []
         self.is_fresh = True
@@ -302,6 +303,7 @@ class World:
             cases=self.cases,
             hung_up=self.hung_up,
             submitted=self.submitted,
+            handed_over=self.elsewhere.__contains__,
             draw=lambda: self.draw,
             now_ms=lambda: self.now_ms,
             finished=self.finished,
