@@ -20,7 +20,7 @@ def apply(texts: Sequence[str], rules: Rules) -> Verdict:
     A keyword blocks. Personal data is looked for even then, because `masked` is what goes to
     the log. Time is linear in the characters; the caller bounds their number.
     """
-    keyword = _first_hit(texts, rules.keywords)
+    keyword = _first_hit(texts, rules)
     spans = _find(texts, rules)
     detected = any(spans)
     return Verdict(
@@ -38,8 +38,8 @@ def needs_pool(texts: Sequence[str]) -> bool:
     return sum(map(len, texts)) >= POOL_CHARACTERS
 
 
-def _first_hit(texts: Sequence[str], words: tuple[str, ...]) -> int | None:
-    matcher = keywords.matcher(words)
+def _first_hit(texts: Sequence[str], rules: Rules) -> int | None:
+    matcher = keywords.matcher(rules.keywords, rules.whole_words)
     return next((hit for text in texts if (hit := matcher.hit(text)) is not None), None)
 
 

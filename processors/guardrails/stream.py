@@ -48,7 +48,7 @@ class StreamGuard:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._matcher = keywords.matcher(rules.keywords)
+        self._matcher = keywords.matcher(rules.keywords, rules.whole_words)
         self._context = ""  # visible characters already released
         self._buffer = ""  # received and not released
         self._offset = 0  # characters released
@@ -80,7 +80,7 @@ class StreamGuard:
         return self._blocked or self._look(final=True)
 
     def _look(self, *, final: bool) -> Released:
-        hit = self._matcher.hit(self._buffer)
+        hit = self._matcher.hit(self._buffer, before=self._context[-1:], more=not final)
         if hit is not None:
             return self._block(hit)
         end = len(self._buffer) if final else len(self._buffer) - self._matcher.held(self._buffer)

@@ -6,14 +6,16 @@ Times are milliseconds, the best tenth of many runs; on a busy machine read them
 import random
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from processors.guardrails.base import Rules
 from processors.guardrails.check import apply
+from processors.guardrails.keywords import matcher
 from processors.guardrails.pii import build_detector, warm_up
 from processors.guardrails.stream import StreamGuard
 from tests.processors.guardrails import corpora
 from tests.processors.guardrails.corpora import Labelled, Score
-from tests.processors.guardrails.test_hostile import HOSTILE, SIZE, cpu_seconds, text_of
+from tests.processors.guardrails.test_hostile import HOSTILE, SIZE, cpu_seconds, many_words, text_of
 
 MASK = Rules(pii="MASK")
 PROSE = "The committee met again on Thursday to talk about the roof of the library, and nobody could say why. " * 11
@@ -62,6 +64,9 @@ def _times() -> None:
         ("a hundred, 100 KB", two * 100, 10),
     ):
         print(f"  {name:42} {_best_tenth(lambda text=text: apply([text], MASK), runs):8.3f} ms")  # type: ignore[misc]
+    for count in (10, 10_000):
+        spent = _best_tenth(partial(matcher(many_words(count)).hit, (PROSE * 100)[:SIZE]), 10)
+        print(f"  {f'{count:,} keywords, 100 KB':42} {spent:8.3f} ms")
     slowest = max(HOSTILE, key=lambda name: cpu_seconds(lambda: apply([text_of(name, SIZE)], MASK)))
     worst = cpu_seconds(lambda: apply([text_of(slowest, SIZE)], MASK)) * 1e3
     print(f"  {'slowest hostile text, 100 KB: ' + slowest:42} {worst:8.0f} ms")

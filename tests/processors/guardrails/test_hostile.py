@@ -3,6 +3,8 @@
 CPU seconds of this process are taken, the best of some runs: the machine may be busy.
 """
 
+import random
+import string
 import time
 from collections.abc import Callable
 
@@ -10,6 +12,7 @@ import pytest
 
 from processors.guardrails.base import Rules
 from processors.guardrails.check import apply
+from processors.guardrails.keywords import matcher
 from processors.guardrails.stream import StreamGuard
 
 RULES = Rules(pii="MASK", keywords=("top secret", "a a a a"))
@@ -54,6 +57,11 @@ def text_of(name: str, size: int) -> str:
     return (unit * (size // len(unit) + 1))[:size] + end
 
 
+def many_words(count: int) -> tuple[str, ...]:
+    draw = random.Random(1)
+    return tuple("".join(draw.choices(string.ascii_lowercase, k=draw.randint(6, 14))) for _ in range(count))
+
+
 def cpu_seconds(work: Callable[[], object]) -> float:
     start = time.process_time()
     work()
@@ -66,6 +74,15 @@ def test_100_kb_take_less_than_2_s_and_twice_the_text_about_twice_the_time(name:
     assert whole < 2
     half = min(cpu_seconds(lambda: apply([text_of(name, SIZE // 2)], RULES)) for _ in range(2))
     assert whole < 3.5 * half + 0.05
+
+
+@pytest.mark.parametrize("whole_words", [False, True])
+def test_ten_thousand_keywords_cost_about_what_ten_cost(whole_words: bool) -> None:
+    text = ("The committee met again on Thursday to talk about the roof of the library. " * 1400)[:SIZE]
+    few, many = (matcher(many_words(count), whole_words) for count in (10, 10_000))
+    assert few.hit(text) is many.hit(text) is None
+    base = min(cpu_seconds(lambda: few.hit(text)) for _ in range(5))
+    assert min(cpu_seconds(lambda: many.hit(text)) for _ in range(5)) < 10 * base + 0.02
 
 
 def test_an_address_behind_a_hostile_text_is_still_found() -> None:

@@ -90,6 +90,27 @@ def test_nothing_of_a_keyword_is_released(left: str, word: str, right: str, size
     assert len("".join(one.text for one in parts)) <= len(left)
 
 
+SPELT = st.lists(
+    st.sampled_from(
+        ["cat", "s", "cat", "é", "e", "\u0301", "café", "CAT", " ", "  ", "\u200b", "東京", "c", "a", "t", "-"]
+    ),
+    max_size=25,
+).map("".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(SPELT, SIZES, st.booleans(), st.sampled_from([("cat",), ("café", "東京"), ("é",), ("cat", "a cat s")]))
+def test_a_stream_has_a_keyword_exactly_where_the_whole_text_has_one(
+    text: str, sizes: list[int], whole_words: bool, words: tuple[str, ...]
+) -> None:
+    rules = Rules(keywords=words, whole_words=whole_words)
+    parts = stream(text, sizes, rules)
+    out = "".join(one.text for one in parts)
+    assert parts[-1].blocked == (apply([text], rules).outcome == "blocked")
+    assert apply([out], rules).outcome == "passed"
+    assert text.startswith(out) and (parts[-1].blocked or out == text)
+
+
 @pytest.mark.parametrize("sizes", [[1], [3, 1, 6], [40]], ids=str)
 @pytest.mark.parametrize("name", ["shipped", "presidio_research", "pii_anon_adversarial"])
 def test_labelled_texts_stream_as_they_are_masked(name: str, sizes: list[int]) -> None:
