@@ -39,6 +39,8 @@ HOSTILE = {
     "brackets": ("(", ""),
     "plus signs": ("+1", ""),
     "numbers": ("536-90-4399 ", ""),
+    "misread numbers": ("ssn 8S7-9O-6149 ", ""),
+    "misread groups": ("8S7-9O-", ""),
     "cards": ("4111111111111111 ", ""),
     "addresses of machines": ("1.2.3.4 ", ""),
     "encoded signs": ("%40", ""),

@@ -27,7 +27,7 @@ RESEARCH = {
 }
 ADVERSARIAL = {
     "EMAIL_ADDRESS": (1.0, 1.0),
-    "US_SSN": (0.93, 1.0),  # the rest is written with letters for digits
+    "US_SSN": (1.0, 1.0),
     "PHONE_NUMBER": (1.0, 1.0),
 }
 
@@ -100,7 +100,16 @@ def test_every_finding_reaches_the_threshold_and_names_presidios_recogniser() ->
     assert all(s.score >= THRESHOLD for s in spans)
 
 
-PARTS = ["joe@example.com", "(555) 123-4567", "4111 1111 1111 1111", "account 12345678", "ssn 536904398", "call "]
+PARTS = [
+    "joe@example.com",
+    "(555) 123-4567",
+    "4111 1111 1111 1111",
+    "account 12345678",
+    "ssn 536904398",
+    "call ",
+    "8S7-9O-6149",
+    "833-64-209l",
+]
 FILLER = ["and then nothing happened for a long while. " * n for n in (1, 3, 8, 20)]
 
 
