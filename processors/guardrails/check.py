@@ -46,7 +46,7 @@ def _first_hit(texts: Sequence[str], rules: Rules) -> int | None:
 def _find(texts: Sequence[str], rules: Rules) -> tuple[tuple[Span, ...], ...]:
     if rules.pii == "NONE":
         return tuple(() for _ in texts)
-    detector = build_detector()
+    detector = build_detector(rules.categories)
     return tuple(tuple(detector.find(text)) for text in texts)
 
 

@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.guardrails.fold import fold
-from processors.guardrails.pii import ENTITIES, THRESHOLD, build_detector
+from processors.guardrails.pii import ENTITIES, THRESHOLD, Detector, build_detector, new_analyzer
+from processors.guardrails.pii_identifiers import KINDS, Identifiers
+from processors.guardrails.pii_ip import Addresses
 from tests.processors.guardrails import corpora
 from tests.processors.guardrails.corpora import US_PHONES, Label, Labelled
 
@@ -118,7 +120,7 @@ FILLER = ["and then nothing happened for a long while. " * n for n in (1, 3, 8, 
 def test_windows_change_nothing(parts: list[str]) -> None:
     text = "".join(parts)
     detector = build_detector()
-    whole = detector._analyzer.analyze(text, language="en", entities=list(ENTITIES), score_threshold=THRESHOLD)
+    whole = detector.analyzer.analyze(text, language="en", entities=list(ENTITIES), score_threshold=THRESHOLD)
     windowed = detector.raw(fold(text))
     expected = {(r.start, r.end, r.entity_type, r.score) for r in whole if text[r.start] != "@"}
     assert {(s.start, s.end, s.entity_type, s.score) for s in windowed} == expected
@@ -130,5 +132,5 @@ def test_the_detector_works_without_a_network(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    detector = build_detector.__wrapped__()
-    assert len(detector.find("joe@example.co.jp, (555) 123-4567")) == 2
+    detector = Detector(new_analyzer(), [Addresses(), Identifiers(list(KINDS))])
+    assert len(detector.find("joe@example.co.jp, (555) 123-4567, 10.0.0.1, ab123456c")) == 4
