@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+RULES_VERSION = "2"  # of what the checks find: the next one with every change of that, for findings are kept
 Behavior = Literal["NONE", "BLOCK", "MASK"]  # the vendor's strings
 Outcome = Literal["passed", "blocked", "masked"]
 

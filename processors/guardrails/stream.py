@@ -32,11 +32,13 @@ _TRACE = re.compile(r"[0-9@%+(]")  # what every finding has
 class Released(msgspec.Struct, frozen=True, kw_only=True):
     """What may go out now; the bits tell about the stream so far.
 
+    `spans`: what was masked in `text`; they count in the whole stream's text as it came.
     `blocked`: nothing more will ever be released; stop reading. `verdict` is set then, its
     `masked` holds the one text that was held back, its spans count in the whole stream's text.
     """
 
     text: str
+    spans: tuple[Span, ...] = ()
     blocked: bool = False
     pii_detected: bool | None = None
     invalid_keywords: bool | None = None
@@ -131,17 +133,18 @@ class StreamGuard:
 
     def _release(self, cut: int, spans: list[Span]) -> Released:
         raw, self._buffer = self._buffer[:cut], self._buffer[cut:]
+        moved = tuple(_moved(span, self._offset) for span in spans)
         if raw:
             self._context = (self._context + INVISIBLE.sub("", raw))[-_CONTEXT:]
             self._offset += len(raw)
             self._look_again_at = 0
         self._found = self._found or bool(spans)
-        return self._report(masked(raw, spans))
+        return self._report(masked(raw, spans), moved)
 
     def _block(self, keyword: int | None) -> Released:
         spans = self._spans_of_buffer()
         self._found = self._found or bool(spans)
-        report = self._report("")
+        report = self._report("", ())
         verdict = Verdict(
             outcome="blocked",
             pii_detected=report.pii_detected,
@@ -156,9 +159,10 @@ class StreamGuard:
         )
         return self._blocked
 
-    def _report(self, text: str) -> Released:
+    def _report(self, text: str, spans: tuple[Span, ...]) -> Released:
         return Released(
             text=text,
+            spans=spans,
             pii_detected=self._found if self._rules.pii != "NONE" else None,
             invalid_keywords=False if self._rules.keywords else None,
         )

@@ -50,6 +50,7 @@ def test_masking_a_stream_is_masking_the_whole_text(text: str, sizes: list[int])
     whole = apply([text], MASK)
     parts = stream(text, sizes, MASK)
     assert "".join(one.text for one in parts) == whole.masked[0]
+    assert tuple(span for one in parts for span in one.spans) == whole.spans[0]
     assert parts[-1].pii_detected == whole.pii_detected
 
 
@@ -76,7 +77,9 @@ def test_masking_a_stream_is_masking_the_whole_text_with_any_categories(
     text: str, sizes: list[int], categories: tuple[str, ...]
 ) -> None:
     rules = Rules(pii="MASK", categories=categories)
-    assert released(text, sizes, rules) == apply([text], rules).masked[0]
+    whole, parts = apply([text], rules), stream(text, sizes, rules)
+    assert "".join(one.text for one in parts) == whole.masked[0]
+    assert tuple(span for one in parts for span in one.spans) == whole.spans[0]
 
 
 @settings(max_examples=300, deadline=None)
@@ -177,6 +180,13 @@ def test_spans_of_a_blocked_stream_count_from_its_beginning() -> None:
     assert last.verdict is not None
     span = last.verdict.spans[0][0]
     assert text[span.start : span.end] == "joe@example.com"
+
+
+def test_spans_of_a_masked_stream_count_from_its_beginning_and_come_with_their_text() -> None:
+    text = "Some words\u200b first. And then, joe@example.com, came; (555) 123-4567."
+    parts = stream(text, [4], MASK)
+    assert [text[s.start : s.end] for one in parts for s in one.spans] == ["joe@example.com", "(555) 123-4567"]
+    assert all(one.text.count("<") == len(one.spans) for one in parts)
 
 
 def test_without_rules_everything_passes_at_once() -> None:
