@@ -23,7 +23,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """How one category is written.
 
     `recogniser`: Presidio's class. `words`: what announces it; None: Presidio's own words.
-    `sure`: its check is worth more than one digit, so that bare digits that pass it need no word before them.
+    `sure`: its check is worth more than one digit, so that mere digits that pass it need no word before them.
     `careful`: needs its word always, for Presidio is sure of too much.
     """
 
@@ -155,7 +155,7 @@ class _Known:
         text = text.upper() if self._category == "IBAN_CODE" else text  # Presidio's has capitals only
         score = max((score for pattern, score in self._patterns if pattern.fullmatch(text)), default=0.0)
         announced = bool(score) and self._announcement.is_in(near)
-        if not score or not (announced or self._may_stand_alone(text)):
+        if not score or not (announced or self._may_stand_alone(shadow, start, end)):
             return None
         score = self._checked(text, score)
         score = min(_CERTAIN, max(score + FACTOR, FLOOR)) if announced and score else score
@@ -170,19 +170,28 @@ class _Known:
             announced=announced,
         )
 
-    def _may_stand_alone(self, text: str) -> bool:
-        return not self._kind.careful and (self._kind.sure or not text.isdigit())
+    def _may_stand_alone(self, shadow: str, start: int, end: int) -> bool:
+        """Whether no word is needed: not for mere digits, which one in ten passes, nor for a part of a table."""
+        text = shadow[start:end]
+        if self._kind.careful or self._kind.sure or not text.replace(" ", "").isdigit():
+            return not self._kind.careful
+        among_numbers = _DIGIT_BEFORE.search(shadow[max(0, start - 2) : start]) or _DIGIT_AFTER.match(shadow, end)
+        return " " in text and not _THOUSANDS.fullmatch(text) and not among_numbers
 
     def _checked(self, text: str, score: float) -> float:
         """The score after Presidio's check of the digits; 0 when they are wrong."""
         if self._category == "IBAN_CODE" and not _has_its_countrys_length(text):
             return 0.0
-        if self._recogniser.invalidate_result(text):
+        if self._recogniser.invalidate_result(text) or _ALL_THE_SAME.fullmatch(text):
             return 0.0
         valid = self._recogniser.validate_result(text)
         return score if valid is None else _CERTAIN if valid else 0.0
 
 
+_THOUSANDS = re.compile(r"[0-9]{1,3}(?: [0-9]{3})+")
+_DIGIT_BEFORE = re.compile(r"[0-9] \Z")
+_DIGIT_AFTER = re.compile(r" [0-9]")
+_ALL_THE_SAME = re.compile(r"([0-9])(?:[ -]?\1)*")
 _UNITS = re.compile(r"\[[^\]]+\](?:\[ \]\?)?(?:\)?\{(\d+)\})?(?:\[ \]\?)?")
 
 

@@ -1,6 +1,7 @@
 """Identifiers with the check digits their issuers prescribe, computed here and not by the detector's library."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from string import ascii_uppercase, digits
 
 _BASE_36 = digits + ascii_uppercase
@@ -22,6 +23,10 @@ def in_fours(text: str) -> str:
 
 def in_threes(number: str, between: str) -> str:
     return between.join(number[at : at + 3] for at in range(0, len(number), 3))
+
+
+def spaced(number: str, *sizes: int) -> str:
+    return " ".join(number[end - size : end] for size, end in zip(sizes, accumulate(sizes), strict=True))
 
 
 def luhn(number: str) -> str:
