@@ -1,7 +1,7 @@
 """Numbers of states and banks besides the US ones: passports, national identifiers, IBANs. Each is asked for.
 
 Presidio's recognisers judge (their forms, check digits and words), but they are shown only what has the right shape
-at the border of a word: searched with their patterns, some texts would take minutes.
+at the border of a word: one pass over the text is enough for all, and none takes quadratic time, as IN_PAN's patterns.
 """
 
 import re

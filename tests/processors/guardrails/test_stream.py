@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from processors.guardrails.base import Rules
 from processors.guardrails.check import apply
+from processors.guardrails.keywords import matcher
 from processors.guardrails.stream import Released, StreamGuard
 from tests.processors.guardrails import corpora
 from tests.processors.guardrails.test_pii_identifiers import ALL, FOUND, PIECES, marked
@@ -148,7 +149,8 @@ def test_a_stream_has_a_keyword_exactly_where_the_whole_text_has_one(
     parts = stream(text, sizes, rules)
     out = "".join(one.text for one in parts)
     assert parts[-1].blocked == (apply([text], rules).outcome == "blocked")
-    assert apply([out], rules).outcome == "passed"
+    # A word that goes on in the text may be cut off where the stream ends.
+    assert matcher(words, whole_words).hit(out, more=whole_words and parts[-1].blocked) is None
     assert text.startswith(out) and (parts[-1].blocked or out == text)
 
 
