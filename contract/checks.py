@@ -33,16 +33,20 @@ from contract.refusals import Refusal
 Problems = Iterator[Refusal]
 BIGGEST = 2**63 - 1  # int64 on the wire
 RESERVED_CATALOGS = frozenset({"system", "spark_catalog"})  # the usage tables' own, and Spark's
+_UNSEEN = re.compile(  # what nobody sees, and keywords are compared without
+    "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069"
+    "\ufe00-\ufe0f\ufeff\U000e0000-\U000e007f\U000e0100-\U000e01ef]"
+)
 NO_CONFIG = "Cannot specify ai_gateway when creating endpoints without a config."
 
 
 def fold(text: str) -> str:
     """What a keyword is compared as.
 
-    >>> fold("  Ｓｅｃｒｅｔ ")
+    >>> fold("  Ｓｅｃｒｅｔ\\u200b ")
     'secret'
     """
-    return unicodedata.normalize("NFKC", text).strip().casefold()
+    return _UNSEEN.sub("", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 
 def entity_name(entity: ServedEntityAsked, model: ExternalModel) -> str:

@@ -8,7 +8,44 @@ from typing import Literal
 import msgspec
 
 PiiBehavior = Literal["NONE", "BLOCK", "MASK"]
-Category = Literal["IBAN_CODE", "IP_ADDRESS"]  # Presidio's names
+Category = Literal[  # Presidio's names; where two overlap and neither is better, the earlier one counts
+    "IBAN_CODE",
+    "IP_ADDRESS",
+    "US_ITIN",
+    "UK_NHS",
+    "UK_NINO",
+    "ES_NIF",
+    "ES_NIE",
+    "IT_FISCAL_CODE",
+    "IT_IDENTITY_CARD",
+    "DE_ID_CARD",
+    "DE_SOCIAL_SECURITY",
+    "DE_TAX_ID",
+    "PL_PESEL",
+    "FI_PERSONAL_IDENTITY_CODE",
+    "SE_PERSONNUMMER",
+    "CA_SIN",
+    "AU_TFN",
+    "AU_MEDICARE",
+    "IN_PAN",
+    "IN_AADHAAR",
+    "KR_RRN",
+    "KR_FRN",
+    "SG_NRIC_FIN",
+    "TH_TNIN",
+    "TR_NATIONAL_ID",
+    "NG_NIN",
+    "ZA_ID_NUMBER",
+    "US_PASSPORT",
+    "UK_PASSPORT",
+    "DE_PASSPORT",
+    "ES_PASSPORT",
+    "IT_PASSPORT",
+    "IN_PASSPORT",
+    "KR_PASSPORT",
+    "PH_PASSPORT",
+    "ZA_PASSPORT",
+]
 
 
 class Extensions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -28,13 +28,17 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """One found entity; `start` and `end` count characters of the text as it was given."""
+    """One found entity; `start` and `end` count characters of the text as it was given.
+
+    `announced`: a word before it says what it is; told for the categories that are asked for.
+    """
 
     start: int
     end: int
     entity_type: str
     score: float
     recogniser: str
+    announced: bool = False
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

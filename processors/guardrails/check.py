@@ -20,7 +20,7 @@ def apply(texts: Sequence[str], rules: Rules) -> Verdict:
     A keyword blocks. Personal data is looked for even then, because `masked` is what goes to
     the log. Time is linear in the characters; the caller bounds their number.
     """
-    keyword = _first_hit(texts, rules.keywords)
+    keyword = _first_hit(texts, rules)
     spans = _find(texts, rules)
     detected = any(spans)
     return Verdict(
@@ -38,15 +38,15 @@ def needs_pool(texts: Sequence[str]) -> bool:
     return sum(map(len, texts)) >= POOL_CHARACTERS
 
 
-def _first_hit(texts: Sequence[str], words: tuple[str, ...]) -> int | None:
-    matcher = keywords.matcher(words)
+def _first_hit(texts: Sequence[str], rules: Rules) -> int | None:
+    matcher = keywords.matcher(rules.keywords, rules.whole_words)
     return next((hit for text in texts if (hit := matcher.hit(text)) is not None), None)
 
 
 def _find(texts: Sequence[str], rules: Rules) -> tuple[tuple[Span, ...], ...]:
     if rules.pii == "NONE":
         return tuple(() for _ in texts)
-    detector = build_detector()
+    detector = build_detector(rules.categories)
     return tuple(tuple(detector.find(text)) for text in texts)
 
 

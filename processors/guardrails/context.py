@@ -2,19 +2,26 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import get_args
 
 from presidio_analyzer import ContextAwareEnhancer, EntityRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
+
+from contract.guardrails import Category
+from processors.guardrails.fold import fold
 
 LOOK_BACK = 120  # characters
 WORDS_BACK = 5
 FACTOR = 0.35
 FLOOR = 0.4
+US_CATEGORIES = ("CREDIT_CARD", "US_SSN", "EMAIL_ADDRESS", "PHONE_NUMBER", "US_BANK_NUMBER")
 
+_SHORT = 4  # letters: a shorter word is no sign where it is a part of another one
+_MASKS = (*US_CATEGORIES, *get_args(Category))
 _WORD = re.compile(r"[a-z]+")
 # A mask is no context: else masking a masked text could find more. The mask may be cut off.
 _AFTER_MASK = re.compile(
-    r".*(?:<(?:CREDIT_CARD|EMAIL_ADDRESS|PHONE_NUMBER|US_SSN|US_BANK_NUMBER)|^[A-Z_]{1,14})>",
+    rf".*(?:<(?:{'|'.join(_MASKS)})|^[A-Z_]{{1,{max(map(len, _MASKS))}}})>",
     re.DOTALL,
 )
 _STOP_WORDS = frozenset(
@@ -34,12 +41,42 @@ def has_context(shadow: str, start: int, context: Iterable[str]) -> bool:
     >>> has_context("my bank account is 12345678", 19, ["account"])
     True
     """
+    near = words_before(shadow, start)
+    return any(word.strip() in near for word in context)
+
+
+def words_before(shadow: str, start: int) -> str:
+    """The last five words before `start`, in lower case, a blank between them.
+
+    >>> words_before("The Passport number of my wife: 1", 32)
+    'passport number wife'
+    """
     before = shadow[max(0, start - LOOK_BACK) : start]
     if ">" in before and (mask := _AFTER_MASK.match(before)):
         before = before[mask.end() :]
-    words = [word for word in _WORD.findall(before.lower()) if word not in _STOP_WORDS]
-    near = "\n".join(words[-WORDS_BACK:])
-    return any(word.strip() in near for word in context)
+    return " ".join(_words(before)[-WORDS_BACK:])
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in _WORD.findall(text.lower()) if word not in _STOP_WORDS]
+
+
+class Announcement:
+    """The words that announce a category: short ones count alone, longer ones inside others too."""
+
+    def __init__(self, phrases: Iterable[str]) -> None:
+        words = {" ".join(_words(fold(phrase).shadow)) for phrase in phrases} - {""}
+        parts = [rf"\b{word}\b" if len(word) <= _SHORT else word for word in sorted(words)]
+        self._pattern = re.compile("|".join(parts))
+
+    def is_in(self, near: str) -> bool:
+        """Whether one of them is among words from `words_before`.
+
+        >>> nhs = Announcement(["nhs", "health authority"])
+        >>> nhs.is_in("nhs number"), nhs.is_in("bnhs"), nhs.is_in("health authority id")
+        (True, False, True)
+        """
+        return self._pattern.search(near) is not None
 
 
 class PrefixContextEnhancer(ContextAwareEnhancer):  # type: ignore[misc]

@@ -10,9 +10,10 @@ from functools import lru_cache
 
 import ahocorasick
 
-from processors.guardrails.fold import INVISIBLE
+from processors.guardrails.fold import INVISIBLE, is_glued_script
 
 _MARKS = "\u0300-\u036f\u3099\u309a"
+_LOOK_BACK = 64  # for a blank at a text's end: behind more invisible characters than that it is not seen
 _BASE_AND_MARKS = re.compile(f"[^{_MARKS}][{_MARKS}]{{1,4}}")
 
 
@@ -32,28 +33,45 @@ _LETTERS = _Letters()
 
 
 class Matcher:
-    """The automaton of one list of keywords; `longest` counts folded characters."""
+    """The automaton of one list of keywords; `longest` counts folded characters.
 
-    def __init__(self, words: tuple[str, ...]) -> None:
+    `whole_words`: a keyword counts only where neither end goes on as a word.
+    """
+
+    def __init__(self, words: tuple[str, ...], whole_words: bool = False) -> None:
         self._automaton = ahocorasick.Automaton()
         folded = [fold_words(word) for word in words]
         for index, word in enumerate(folded):
             if word and not self._automaton.exists(word):
-                self._automaton.add_word(word, index)
+                self._automaton.add_word(word, (index, len(word)))
         self._automaton.make_automaton()
         self.longest = max(map(len, folded), default=0)
+        self._whole_words = whole_words
+        # Whether the character after a keyword decides about it: also a mark may still make its last letter another.
+        self._waits = whole_words or not all(map(str.isascii, folded))
 
-    def hit(self, text: str) -> int | None:
-        """Return the index of the first keyword that ends in the text; None without one."""
+    def hit(self, text: str, *, before: str = "", more: bool = False) -> int | None:
+        """Return the index of the first keyword that ends in the text; None without one.
+
+        `before`: the visible character that precedes the text, if any. `more`: the text goes on, so that a keyword
+        at its very end is not decided where the next character decides.
+        """
         if not self.longest:
             return None
-        for _, index in self._automaton.iter(fold_words(text)):
-            return int(index)
+        taken = len(fold_words(before))
+        folded = fold_words(before + text)
+        undecided = more and self._waits and not INVISIBLE.sub("", text[-_LOOK_BACK:])[-1:].isspace()
+        for last, (index, length) in self._automaton.iter(folded):
+            start, end = last + 1 - length, last + 1
+            if start < taken or (undecided and end == len(folded)):
+                continue
+            if not self._whole_words or _stands_alone(folded, start, end):
+                return int(index)
         return None
 
     def held(self, text: str) -> int:
         """How many characters at the text's end may be the beginning of a keyword."""
-        wanted = self.longest - 1
+        wanted = self.longest if self._waits else self.longest - 1
         at = len(text)
         while at and wanted > 0:
             at -= 1
@@ -62,9 +80,9 @@ class Matcher:
 
 
 @lru_cache(maxsize=256)
-def matcher(words: tuple[str, ...]) -> Matcher:
+def matcher(words: tuple[str, ...], whole_words: bool = False) -> Matcher:
     """Build the matcher of a list once for each value of it."""
-    return Matcher(words)
+    return Matcher(words, whole_words)
 
 
 def fold_words(text: str) -> str:
@@ -77,6 +95,21 @@ def fold_words(text: str) -> str:
         return " ".join(text.lower().split())
     composed = _BASE_AND_MARKS.sub(lambda m: unicodedata.normalize("NFKC", m[0]), text)
     return " ".join(composed.translate(_LETTERS).split())
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """True when no word goes on over the edges of `text[start:end]`."""
+    return not (
+        (start > 0 and _in_word(text[start - 1]) and _in_word(text[start]))
+        or (end < len(text) and _in_word(text[end - 1]) and _in_word(text[end]))
+    )
+
+
+def _in_word(character: str) -> bool:
+    """A letter, a digit or a mark, but of no script without spaces: there every character is an edge."""
+    if character.isascii():
+        return character.isalnum()
+    return (character.isalnum() or unicodedata.category(character)[0] == "M") and not is_glued_script(character)
 
 
 def _counts(text: str, at: int) -> int:

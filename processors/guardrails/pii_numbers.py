@@ -21,6 +21,19 @@ _SSN = re.compile(
     r"|[0-9]{5}-[0-9]{4}|[0-9]{3}-[0-9]{6}|[0-9]{9})\b",
     re.ASCII,
 )
+LIKE_DIGIT = "0-9OoQDIilZzASsGbTBgq"
+_READ_AS = str.maketrans("OoQDIilZzASsGbTBgq", "000011122455667899")
+# A number read from paper: `8S7-9O-6149`. What stands in a longer run of such groups is a code.
+_LIKE_SSN = re.compile(
+    r"(?<![0-9A-Za-z_])(?<![0-9A-Za-z][\-.])"
+    rf"(?=[{LIKE_DIGIT}]{{3}}([\-.])[{LIKE_DIGIT}]{{2}}\1[{LIKE_DIGIT}]{{4}}(?![0-9A-Za-z_])(?![\-.][0-9A-Za-z]))"
+    r".{11}",
+    re.DOTALL,
+)
+_GROUPS = (slice(0, 3), slice(4, 6), slice(7, 11))
+_FEWEST_DIGITS = 6  # of nine, and one in each group
+_MOST_ALONE = 2  # letters without a word before them, and only those that part numbers leave out
+_NEVER_IN_CODES = frozenset("OoIil")
 _BANK = re.compile(r"\b[0-9]{8,17}\b", re.ASCII)
 
 
@@ -34,7 +47,7 @@ class UsSsnRecognizer(PresidioUsSsn):  # type: ignore[misc]
         nlp_artifacts: NlpArtifacts | None = None,
         regex_flags: int | None = None,
     ) -> list[RecognizerResult]:
-        """Find numbers; those without delimiters only after a word such as `ssn`."""
+        """Find numbers; those without delimiters only after a word such as `ssn`, most of those with letters too."""
         found = []
         for match in _SSN.finditer(text):
             score = _DELIMITED if match["delimited"] else _WEAK
@@ -42,7 +55,23 @@ class UsSsnRecognizer(PresidioUsSsn):  # type: ignore[misc]
                 continue
             if not self.invalidate_result(match[0]):
                 found.append(result(self, "US_SSN", match.span(), score))
-        return found
+        return found + [
+            result(self, "US_SSN", match.span(), _DELIMITED)
+            for match in _LIKE_SSN.finditer(text)
+            if self._is_misread(text, match)
+        ]
+
+    def _is_misread(self, text: str, match: re.Match[str]) -> bool:
+        """Whether letters stand for some digits of an SSN; those of part numbers only after a word."""
+        letters = [character for character in match[0] if character.isalpha()]
+        if not letters or len(letters) > 9 - _FEWEST_DIGITS:
+            return False
+        if not all(any(map(str.isdigit, match[0][group])) for group in _GROUPS):
+            return False
+        alone = len(letters) <= _MOST_ALONE and _NEVER_IN_CODES.issuperset(letters)
+        if not alone and not has_context(text, match.start(), self.context):
+            return False
+        return not self.invalidate_result(match[0].translate(_READ_AS))
 
 
 class UsBankRecognizer(PresidioUsBank):  # type: ignore[misc]

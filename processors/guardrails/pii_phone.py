@@ -33,6 +33,7 @@ _BARE_DIGITS = re.compile(r"(?<![0-9A-Za-z])(?<![0-9][.\-])1?[2-9][0-9]{9}(?![0-
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 _IPV4 = re.compile(rf"(?<![0-9.]){_OCTET}(?:\.{_OCTET}){{3}}(?![0-9]|\.[0-9])")
 _DATE = re.compile(r"(?:19|20)[0-9]{2}[-/.][01]?[0-9][-/.][0-3]?[0-9](?![0-9])")
+_OF_A_YEAR = re.compile(r"(?:19|20)[0-9]{2}[-/][0-9]{6,8}")  # `2024-000123`: invoices, cases
 
 Bounds = tuple[int, int]
 
@@ -88,6 +89,8 @@ def _nanp(text: str) -> Iterator[Bounds]:
 def _may_be_phone(text: str, run: re.Match[str]) -> bool:
     digits = sum(map(str.isdigit, run[0]))
     if not (7 if "+" in run[0] else 10) <= digits <= _MOST_DIGITS or run[0].isdigit():
+        return False
+    if _OF_A_YEAR.fullmatch(run[0]):
         return False
     around = text[max(0, run.start() - 4) : run.end() + 4]
     return not _IPV4.search(around) and not _DATE.search(run[0])

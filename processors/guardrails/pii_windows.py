@@ -6,6 +6,8 @@ from bisect import bisect_right
 import msgspec
 import re2
 
+from processors.guardrails.pii_numbers import LIKE_DIGIT
+
 SEPARATOR = "\n\x00\n"  # no pattern contains NUL: nothing matches across two windows
 
 # Left: the longest way from a candidate back to its match's start, plus the context (120).
@@ -13,7 +15,11 @@ _BEFORE_DIGITS, _AFTER_DIGITS = 132, 40
 _BEFORE_SIGN, _AFTER_SIGN = 200, 262
 
 _WORTH_FOLDING = re2.compile(r"[\p{Nd}\p{No}]|[@＠﹫]|%40")
-_CANDIDATE = re.compile(r"[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){6,}|@|%40")
+# The last one is an SSN in which letters stand for digits, from its first delimiter on.
+_CANDIDATE = re.compile(
+    r"[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){6,}|@|%40"
+    rf"|[\-.](?<=[{LIKE_DIGIT}]{{3}}[\-.])[{LIKE_DIGIT}]{{2}}[\-.][{LIKE_DIGIT}]{{4}}"
+)
 
 
 class Windows(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ _NUMBER_TAIL = re.compile(r"[0-9+(][0-9 .\-()/\n\r+]*(?: ?(?:[xX]|[eE](?:x(?:t\.
 _EMAIL_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+'-@"
 _LOCAL_REACH = 66  # 64 and a sign of which `%4` has come
 _EMAIL_REACH = 330  # 64, the sign, 255, the look-ahead
-_TRACE = re.compile(r"[0-9@%+(]")  # what every finding has left of its undecided part
+_TRACE = re.compile(r"[0-9@%+(]")  # what every finding has
 
 
 class Released(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ class StreamGuard:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._matcher = keywords.matcher(rules.keywords)
+        self._matcher = keywords.matcher(rules.keywords, rules.whole_words)
         self._context = ""  # visible characters already released
         self._buffer = ""  # received and not released
         self._offset = 0  # characters released
@@ -82,7 +82,7 @@ class StreamGuard:
         return self._blocked or self._look(final=True)
 
     def _look(self, *, final: bool) -> Released:
-        hit = self._matcher.hit(self._buffer)
+        hit = self._matcher.hit(self._buffer, before=self._context[-1:], more=not final)
         if hit is not None:
             return self._block(hit)
         end = len(self._buffer) if final else len(self._buffer) - self._matcher.held(self._buffer)
@@ -93,16 +93,26 @@ class StreamGuard:
     def _look_for_pii(self, end: int, *, final: bool) -> Released:
         known = len(self._context)
         folded = fold(self._context + self._buffer)
-        decided = len(folded.visible) if final else _undecided_start(folded)
+        detector = build_detector(self._rules.categories)
+        decided = len(folded.visible) if final else min(_undecided_start(folded), detector.undecided(folded))
         cut = min(decided, folded.visible_before(known + end))
-        if not _TRACE.search(folded.shadow, known, max(known, decided)):
+        if not _TRACE.search(folded.shadow, known, self._trace_end(folded.shadow, known, decided)):
             return self._release(self._original_cut(folded, cut, end), [])
-        raw = [span for span in build_detector().raw(folded) if span.end > known]
+        raw = [span for span in detector.raw(folded) if span.end > known]
         cut = _outside(raw, cut)
         spans = resolve((s for s in raw if s.end <= cut), folded.shadow)
         if spans and self._rules.pii == "BLOCK":
             return self._block(None)
         return self._release(self._original_cut(folded, cut, end), self._in_buffer(folded, spans))
+
+    def _trace_end(self, shadow: str, known: int, decided: int) -> int:
+        """How far a trace of a finding matters that begins before `decided`.
+
+        The five have one left of it, but for an SSN that begins with letters: then one stands there.
+        """
+        if self._rules.categories or (decided > known and shadow[decided - 1].isalpha()):
+            return len(shadow)
+        return max(known, decided)
 
     def _original_cut(self, folded: Folded, cut: int, end: int) -> int:
         """The place in the buffer of a cut among the visible characters."""
@@ -162,7 +172,7 @@ class StreamGuard:
             return []
         folded = fold(self._context + self._buffer)
         known = len(self._context)
-        raw = [span for span in build_detector().raw(folded) if span.start >= known]
+        raw = [span for span in build_detector(self._rules.categories).raw(folded) if span.start >= known]
         return self._in_buffer(folded, resolve(raw, folded.shadow))
 
 

@@ -186,6 +186,7 @@ BAD_GATEWAYS: dict[str, tuple[Body, str]] = {
     "empty prefix": (table(table_name_prefix=""), "inference_table_config.table_name_prefix: must have"),
     "a reserved catalog": (table(catalog_name="System"), "inference_table_config.catalog_name: 'System' is reserved"),
     "an empty keyword": (guard(invalid_keywords=["a", " \u3000"]), "guardrails.output.invalid_keywords[1]: must not"),
+    "an unseen keyword": (guard(invalid_keywords=[" \u200b\u00ad"]), "guardrails.output.invalid_keywords[0]: must not"),
 }
 UNJUDGED: dict[str, tuple[Body, str]] = {
     "safety": (guard(safety=True), "guardrails.output.safety: no guard model is configured"),

@@ -184,7 +184,7 @@ Operations = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, suppress_health_check=list(HealthCheck))
 @given(
     place=st.sampled_from([f"{USERS}/2", f"{GROUPS}/7", f"{ROBOTS}/2"]),
     verb=st.sampled_from(["PUT", "PATCH"]),

@@ -85,7 +85,7 @@ def queues(texts: dict[str, str], arguments: list[str], sizes: list[int], index:
     return said + called
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(
@@ -118,7 +118,7 @@ def test_a_stream_of_many_fields_says_what_the_whole_answer_does(
     assert got == wanted
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     ARGUMENTS.map(json.dumps) | ARGUMENTS.map(lambda one: json.dumps(one, ensure_ascii=False, indent=1)) | LOOSE, SIZES
 )
@@ -128,7 +128,7 @@ def test_arguments_come_out_the_same_however_they_are_cut(text: str, sizes: list
     assert cut == merged(run([chunk(call(text))]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(ARGUMENTS, SIZES, st.booleans())
 def test_masked_arguments_are_json_and_say_what_the_whole_ones_mask_says(
     arguments: Any, sizes: list[int], ascii_only: bool
@@ -140,7 +140,7 @@ def test_masked_arguments_are_json_and_say_what_the_whole_ones_mask_says(
     assert json.loads(made["function"]["arguments"]) == json.loads(wanted["function"]["arguments"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(ARGUMENTS)
 def test_a_key_before_a_value_is_context_and_never_masked_itself(arguments: Any) -> None:
     answer = {"choices": [{"message": {"tool_calls": [{"function": {"arguments": json.dumps(arguments)}}]}}]}
@@ -274,7 +274,7 @@ def test_a_choice_that_only_seems_to_end_is_held_on(reason: Any) -> None:
     assert message(out)["content"] == "<EMAIL_ADDRESS>"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ARGUMENTS.map(json.dumps) | LOOSE, SIZES)
 def test_a_keyword_in_arguments_blocks_a_stream_where_it_blocks_the_whole(text: str, sizes: list[int]) -> None:
     rules = Rules(keywords=("12", "Example", "\u3067\u3059\u3001", "@"))

@@ -4,7 +4,7 @@ import gzip
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,13 +95,17 @@ def recogniser_cases() -> list[dict[str, Any]] | None:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def scores(texts: Iterable[Labelled], find: Callable[[str], list[Span]]) -> dict[str, Score]:
-    """Score each category, and the labelled phones that look American."""
+def scores(
+    texts: Iterable[Labelled], find: Callable[[str], list[Span]], besides: Sequence[str] = ()
+) -> dict[str, Score]:
+    """Score each of the five categories and those `besides`, and the labelled phones that look American."""
     total: Counter[tuple[str, str]] = Counter()
     for one in texts:
         _count(one, find(one.text), total)
     fields = ("labels", "found", "findings", "right")
-    return {name: Score(**{field: total[name, field] for field in fields}) for name in (*CATEGORIES, US_PHONES)}
+    return {
+        name: Score(**{field: total[name, field] for field in fields}) for name in (*CATEGORIES, US_PHONES, *besides)
+    }
 
 
 def _count(one: Labelled, findings: list[Span], total: Counter[tuple[str, str]]) -> None:
