@@ -18,8 +18,8 @@ Walk = Callable[[Put], Body]  # a body, its texts replaced by what `put` makes o
 PARAMETERS = frozenset({
     "model", "stream", "stream_options", "stop", "tools", "tool_choice", "functions", "function_call",
     "response_format", "user", "metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
-    "logit_bias", "modalities", "audio", "service_tier", "store", "reasoning_effort", "verbosity",
-    "web_search_options", "truncation", "encoding_format", "input_type", "truncate",
+    "logit_bias", "modalities", "audio", "service_tier", "store", "reasoning_effort", "reasoning", "thinking",
+    "verbosity", "web_search_options", "truncation", "encoding_format", "input_type", "truncate",
 })  # fmt: skip
 
 

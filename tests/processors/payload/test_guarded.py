@@ -71,6 +71,7 @@ UNREAD: dict[str, Any] = {
     "metadata": {"a": "b"},
     "usage_context": {"team": "x"},
     "reasoning_effort": "high",
+    "reasoning": {"effort": "high"},
     "temperature": 0.5,
 }
 
