@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import Any
@@ -24,6 +24,7 @@ class Gateway(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.crowd = threading.Barrier(TOGETHER, timeout=60)
+        self.held = threading.Barrier(1)  # a test says how many the endpoint `held` waits for, and how long
         self.asked: list[tuple[str, str, dict[str, Any]]] = []
         self.open, self.most_open, self._counting = 0, 0, threading.Lock()
         self.url = f"http://127.0.0.1:{self.server_port}"
@@ -49,6 +50,9 @@ class Gateway(ThreadingHTTPServer):
         times = sum(name == endpoint for name, _, _ in list(self.asked))
         if endpoint == "crowd":  # nobody is answered before enough are there
             self.crowd.wait()
+        if endpoint == "held":
+            with suppress(threading.BrokenBarrierError):
+                self.held.wait()
         if endpoint == "vectors":
             return 200, {"data": [{"embedding": [0.5, -1.0]}]}
         if endpoint == "completions":

@@ -40,7 +40,9 @@ WAYS: dict[str, Callable[[DataFrame], DataFrame]] = {
     "transform": lambda notes: notes.select(
         F.transform(F.array("x"), lambda v: F.call_function("ai_query", F.lit("ep"), v))[0]
     ),
-    "sql over the frame": lambda notes: notes.sparkSession.sql("SELECT ai_query('ep', x) FROM {n}", n=notes),
+    "sql with parameters": lambda notes: notes.sparkSession.sql(
+        "SELECT ai_query(:endpoint, x) FROM {notes}", args={"endpoint": "ep"}, notes=notes
+    ),
 }
 
 
