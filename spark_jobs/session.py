@@ -33,6 +33,8 @@ DELTA: Mapping[str, str] = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "UTC",
     "spark.speculation": "false",  # a task tried twice would call a model twice
+    # The newer way puts a query's parameters in while parsing, and Delta's parser does not pass them on.
+    "spark.sql.legacy.parameterSubstitution.constantsOnly": "true",
 }
 
 

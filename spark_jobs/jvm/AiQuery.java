@@ -22,23 +22,30 @@ public final class AiQuery {
    *
    * @param request null gives null
    * @param parameters JSON object merged into the body, or null
+   * @param file an image, or null
    */
-  public static UTF8String answer(Call call, UTF8String request, UTF8String parameters) {
+  public static UTF8String answer(Call call, UTF8String request, UTF8String parameters, byte[] file) {
     TaskContext task = TaskContext.get();
-    return await(ask(call, request, parameters, Answers.of(task)), task);
+    return await(ask(call, request, parameters, file, task), task);
   }
 
   /** Start the call of one row; fails with {@link Gateway.Failed} only when {@code call.failing()}. */
-  static CompletableFuture<UTF8String> ask(Call call, UTF8String request, UTF8String parameters, Answers answers) {
+  static CompletableFuture<UTF8String> ask(
+      Call call, UTF8String request, UTF8String parameters, byte[] file, TaskContext task) {
     if (request == null) {
       return CompletableFuture.completedFuture(null);
     }
     CompletableFuture<String> text;
     try {
-      String body = call.body(request, parameters).toString();
+      ObjectNode asked = call.body(request, parameters, file);
+      String question = CallId.digest(call.endpoint() + '\n' + asked);
+      if (!asked.hasNonNull(CallId.FIELD)) {
+        asked.put(CallId.FIELD, CallId.of(task, question, call.shared()));
+      }
+      String body = asked.toString();
       text =
           call.shared()
-              ? answers.once(call.endpoint() + '\n' + body, !call.failing(), () -> text(call, body))
+              ? Answers.of(task).once(question, !call.failing(), () -> text(call, body))
               : text(call, body);
     } catch (Gateway.Failed failed) {
       text = CompletableFuture.failedFuture(failed);

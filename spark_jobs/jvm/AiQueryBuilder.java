@@ -13,19 +13,15 @@ import org.apache.spark.sql.catalyst.expressions.Literal;
 import org.apache.spark.sql.catalyst.expressions.NamedArgumentExpression;
 import org.apache.spark.sql.catalyst.expressions.NamedExpression;
 import org.apache.spark.sql.catalyst.expressions.StructsToJson;
-import org.apache.spark.sql.catalyst.expressions.objects.StaticInvoke;
 import org.apache.spark.sql.catalyst.util.package$;
 import org.apache.spark.sql.internal.SQLConf;
-import org.apache.spark.sql.types.AbstractDataType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.NullType;
-import org.apache.spark.sql.types.ObjectType;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.types.UTF8String;
 import scala.Option;
 import scala.collection.immutable.Map$;
-import scala.collection.immutable.Nil$;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 import scala.runtime.AbstractFunction1;
@@ -34,9 +30,10 @@ import scala.runtime.AbstractFunction1;
 final class AiQueryBuilder extends AbstractFunction1<Seq<Expression>, Expression> implements Serializable {
   private static final long serialVersionUID = 1L;
   private static final List<String> NAMES =
-      List.of("endpoint", "request", "returnType", "failOnError", "modelParameters", "responseFormat");
+      List.of("endpoint", "request", "returnType", "failOnError", "modelParameters", "responseFormat", "files");
   private static final DataType STRING = DataTypes.StringType;
   private static final DataType BOOLEAN = DataTypes.BooleanType;
+  private static final DataType BINARY = DataTypes.BinaryType;
 
   @Override
   public Expression apply(Seq<Expression> written) {
@@ -53,6 +50,7 @@ final class AiQueryBuilder extends AbstractFunction1<Seq<Expression>, Expression
     boolean failing = !Boolean.FALSE.equals(constant(given, "failOnError", BOOLEAN));
     DataType type = type((String) constant(given, "returnType", STRING), format.type(), task);
     boolean wholeBody = request.dataType() instanceof StructType;
+    Expression file = file(given.get("files"), wholeBody, task);
     Call.Shape plain = failing ? Call.Shape.TEXT : Call.Shape.QUOTED;
     Call call =
         new Call(
@@ -65,28 +63,22 @@ final class AiQueryBuilder extends AbstractFunction1<Seq<Expression>, Expression
             Boolean.parseBoolean(setting("dedupe", "true")),
             number("inFlight", 64),
             number("deadlineSeconds", 120));
-    Expression answer = typed(type, call, invoke(call, wholeBody ? json(request) : request, parameters));
+    String shown = pretty(raw);
+    Expression asked = new Ask(call, wholeBody ? json(request) : request, parameters, file, shown);
+    if (call.shape() == Call.Shape.TEXT) {
+      return asked;
+    }
     // The alias gives the column its name; anywhere but at the top of a select the analyzer drops it.
-    return new Alias(answer, pretty(raw), NamedExpression.newExprId(), nil(), Option.empty(), nil());
+    Expression answer = typed(type, call, asked);
+    return new Alias(answer, shown, NamedExpression.newExprId(), Calls.nil(), Option.empty(), Calls.nil());
   }
 
   /** The answer read as {@code type}: by an envelope, because a JSON schema needs a field to hang the type on. */
   private static Expression typed(DataType type, Call call, Expression text) {
-    if (call.shape() == Call.Shape.TEXT) {
-      return text;
-    }
     StructType schema = new StructType().add("result", type).add("errorMessage", STRING);
     Expression envelope =
         new JsonToStructs(schema, Map$.MODULE$.<String, String>empty(), text, Option.empty(), false);
     return call.failing() ? new GetStructField(envelope, 0, Option.apply("result")) : envelope;
-  }
-
-  private static Expression invoke(Call call, Expression request, Expression parameters) {
-    List<Expression> arguments = List.of(Literal.fromObject(call), request, parameters);
-    List<AbstractDataType> types = List.of(new ObjectType(Call.class), STRING, STRING);
-    // Not deterministic: else the planner might call at planning time, or twice for a repeated column.
-    return new StaticInvoke(
-        AiQuery.class, STRING, "answer", seq(arguments), seq(types), false, true, false, Option.empty());
   }
 
   private static String setting(String name, String otherwise) {
@@ -157,6 +149,22 @@ final class AiQueryBuilder extends AbstractFunction1<Seq<Expression>, Expression
     return json(value);
   }
 
+  private static Expression file(Expression value, boolean wholeBody, String task) {
+    if (value == null || value.dataType() instanceof NullType) {
+      return Literal.create(null, BINARY);
+    }
+    if (!value.dataType().equals(BINARY)) {
+      throw wrong("needs a BINARY for files, one image");
+    }
+    if (wholeBody) {
+      throw wrong("takes files beside a text: a struct that is the whole body says itself where they go");
+    }
+    if (!task.equals(Gateway.CHAT)) {
+      throw wrong("takes files only for an endpoint of the task " + Gateway.CHAT + ", not " + task);
+    }
+    return value;
+  }
+
   private static ResponseFormat format(String written) {
     try {
       return written == null ? new ResponseFormat(null, null) : ResponseFormat.of(written);
@@ -183,14 +191,5 @@ final class AiQueryBuilder extends AbstractFunction1<Seq<Expression>, Expression
 
   private static IllegalArgumentException wrong(String what) {
     return new IllegalArgumentException("ai_query " + what);
-  }
-
-  private static <T> Seq<T> seq(List<T> values) {
-    return CollectionConverters.asScala((Iterable<T>) values).toSeq();
-  }
-
-  @SuppressWarnings("unchecked")
-  private static <T> Seq<T> nil() {
-    return (Seq<T>) Nil$.MODULE$;
   }
 }

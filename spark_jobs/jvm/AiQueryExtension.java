@@ -10,7 +10,7 @@ import scala.runtime.BoxedUnit;
 /** Gives a session the SQL function {@code ai_query}; named in {@code spark.sql.extensions}. */
 public final class AiQueryExtension extends AbstractFunction1<SparkSessionExtensions, BoxedUnit> {
   private static final String USAGE =
-      "_FUNC_(endpoint, request[, returnType][, failOnError][, modelParameters][, responseFormat])"
+      "_FUNC_(endpoint, request[, returnType][, failOnError][, modelParameters][, responseFormat][, files])"
           + " - Asks a serving endpoint of the gateway and returns the answer's text; embeddings come as ARRAY<FLOAT>."
           + " With failOnError => false: STRUCT<result, errorMessage: STRING>.";
 
@@ -18,6 +18,7 @@ public final class AiQueryExtension extends AbstractFunction1<SparkSessionExtens
   public BoxedUnit apply(SparkSessionExtensions extensions) {
     ExpressionInfo info = new ExpressionInfo(AiQueryExtension.class.getName(), null, "ai_query", USAGE, "");
     extensions.injectFunction(new Tuple3<>(new FunctionIdentifier("ai_query"), info, new AiQueryBuilder()));
+    extensions.injectPostHocResolutionRule(session -> new Apart());
     extensions.injectOptimizerRule(session -> new LimitFirst());
     extensions.injectPlannerStrategy(session -> new LookAhead());
     return BoxedUnit.UNIT;

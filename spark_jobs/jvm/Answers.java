@@ -1,9 +1,5 @@
 package headgate;
 
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -17,6 +13,7 @@ import org.apache.spark.TaskContext;
  * <p>Bounded: of the answers that are there, the ones not asked for longest go first. A call that went is made again.
  */
 final class Answers {
+  static final String QUERY = "spark.sql.execution.id"; // a task's property
   private static final int QUERIES = 4;
   private static final long CHARACTERS = 32L << 20;
   private static final int ENTRIES = 200_000;
@@ -37,7 +34,7 @@ final class Answers {
 
   /** Those of the query the task belongs to; fresh ones outside of any. */
   static Answers of(TaskContext task) {
-    String query = task == null ? null : task.getLocalProperty("spark.sql.execution.id");
+    String query = task == null ? null : task.getLocalProperty(QUERY);
     if (query == null) {
       return new Answers();
     }
@@ -47,12 +44,12 @@ final class Answers {
   }
 
   /**
-   * The answer to {@code question}: under way or here already, else asked for now.
+   * The answer to a question: under way or here already, else asked for now.
    *
+   * @param key the question's {@link CallId#digest}
    * @param forgiving a failure is remembered too; else a task tried again asks again
    */
-  CompletableFuture<String> once(String question, boolean forgiving, Supplier<CompletableFuture<String>> ask) {
-    String key = digest(question);
+  CompletableFuture<String> once(String key, boolean forgiving, Supplier<CompletableFuture<String>> ask) {
     synchronized (this) {
       CompletableFuture<String> known = calls.get(key);
       if (known != null) {
@@ -83,14 +80,5 @@ final class Answers {
 
   private static int length(String text) {
     return text == null ? 0 : text.length();
-  }
-
-  private static String digest(String question) {
-    try {
-      byte[] hash = MessageDigest.getInstance("SHA-256").digest(question.getBytes(StandardCharsets.UTF_8));
-      return HexFormat.of().formatHex(hash);
-    } catch (NoSuchAlgorithmException error) {
-      throw new IllegalStateException(error); // every Java has it
-    }
   }
 }

@@ -1,6 +1,7 @@
 package headgate;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.Serializable;
 import org.apache.spark.unsafe.types.UTF8String;
@@ -37,8 +38,8 @@ public record Call(
   }
 
   /** The body for one row; {@link Gateway.Failed} when a part of it is no JSON object. */
-  ObjectNode body(UTF8String request, UTF8String parameters) {
-    ObjectNode body = wholeBody ? object(request.toString(), "request") : asked(request.toString());
+  ObjectNode body(UTF8String request, UTF8String parameters, byte[] file) {
+    ObjectNode body = wholeBody ? object(request.toString(), "request") : asked(request.toString(), file);
     if (parameters != null) {
       body.setAll(object(parameters.toString(), "modelParameters"));
     }
@@ -48,14 +49,24 @@ public record Call(
     return body;
   }
 
-  private ObjectNode asked(String request) {
+  private ObjectNode asked(String request, byte[] file) {
     ObjectNode body = Gateway.JSON.createObjectNode();
     switch (task) {
       case "llm/v1/completions" -> body.put("prompt", request);
       case "llm/v1/embeddings" -> body.put("input", request);
-      default -> body.putArray("messages").addObject().put("role", "user").put("content", request);
+      default -> content(body.putArray("messages").addObject().put("role", "user"), request, file);
     }
     return body;
+  }
+
+  private static void content(ObjectNode message, String request, byte[] file) {
+    if (file == null) {
+      message.put("content", request);
+      return;
+    }
+    ArrayNode parts = message.putArray("content");
+    parts.addObject().put("type", "text").put("text", request);
+    Image.into(parts, file);
   }
 
   private static ObjectNode object(String json, String what) {

@@ -14,6 +14,7 @@ import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.GetStructField;
 import org.apache.spark.sql.catalyst.expressions.Literal;
 import org.apache.spark.sql.catalyst.expressions.NamedExpression;
+import org.apache.spark.sql.catalyst.plans.logical.Aggregate;
 import org.apache.spark.sql.catalyst.plans.logical.Filter;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.catalyst.plans.logical.Project;
@@ -26,15 +27,15 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.Metadata;
 import org.apache.spark.sql.types.StructType;
 import scala.Option;
-import scala.collection.immutable.Nil$;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 
 /**
  * Plans SELECT lists and WHERE conditions with calls in them, so that a task asks for many rows at once.
  *
- * <p>The columns go through {@link Window} as one struct: the columns still needed, then a request and its parameters for
- * each call. It comes back with the answers at its end. All operators are Spark's own.
+ * <p>The columns go through {@link Window} as one struct: the columns still needed, then each call's arguments. It comes
+ * back with the answers at its end. All operators are Spark's own. Other places of a call become such a SELECT or WHERE by
+ * {@link Apart}.
  */
 final class LookAhead extends SparkStrategy {
   @Override
@@ -44,8 +45,12 @@ final class LookAhead extends SparkStrategy {
       planned = project(project);
     } else if (plan instanceof Filter filter && Calls.in(filter.condition())) {
       planned = filter(filter);
+    } else if (plan instanceof Aggregate aggregate
+        && Calls.in(CollectionConverters.asJava(plan.expressions()))) {
+      Project apart = Apart.above(aggregate);
+      planned = apart == null ? null : project(apart);
     }
-    return planned == null ? nil() : seq(List.of(planned));
+    return planned == null ? Calls.nil() : Calls.seq(List.of(planned));
   }
 
   private SparkPlan project(Project project) {
@@ -60,7 +65,7 @@ final class LookAhead extends SparkStrategy {
       answered.add((NamedExpression) calls.take((Expression) column));
     }
     AttributeSet kept = project.references();
-    return new ProjectExec(seq(answered), asked(calls, kept, project.child()));
+    return new ProjectExec(Calls.seq(answered), asked(calls, kept, project.child()));
   }
 
   private SparkPlan filter(Filter filter) {
@@ -74,7 +79,7 @@ final class LookAhead extends SparkStrategy {
   private SparkPlan asked(Calls calls, AttributeSet kept, LogicalPlan child) {
     List<Attribute> passed = new ArrayList<>(CollectionConverters.asJava(child.output()));
     boolean narrower = passed.removeIf(column -> !kept.contains(column));
-    SparkPlan plan = planLater(narrower ? new Project(named(seq(passed)), child) : child); // scans read what it names
+    SparkPlan plan = planLater(narrower ? new Project(named(Calls.seq(passed)), child) : child); // scans read what it names
     for (List<Calls.Taken> round : calls.rounds()) {
       plan = asked(round, passed, plan);
       round.forEach(taken -> passed.add(taken.answer()));
@@ -86,12 +91,11 @@ final class LookAhead extends SparkStrategy {
     Map<String, Expression> sent = new LinkedHashMap<>();
     passed.forEach(column -> sent.put("c" + sent.size(), column));
     for (Calls.Taken taken : round) {
-      sent.put("c" + sent.size(), taken.request());
-      sent.put("c" + sent.size(), taken.parameters());
+      taken.arguments().forEach(argument -> sent.put("c" + sent.size(), argument));
     }
     List<Expression> fields = new ArrayList<>();
     sent.forEach((name, value) -> fields.addAll(List.of(Literal.create(name, DataTypes.StringType), value)));
-    CreateNamedStruct struct = new CreateNamedStruct(seq(fields));
+    CreateNamedStruct struct = new CreateNamedStruct(Calls.seq(fields));
     NamedExpression question = alias(struct, "question", NamedExpression.newExprId());
 
     StructType type = (StructType) struct.dataType();
@@ -99,9 +103,11 @@ final class LookAhead extends SparkStrategy {
       type = type.add("a" + type.length(), taken.answer().dataType());
     }
     Attribute answered =
-        new AttributeReference("answered", type, false, Metadata.empty(), NamedExpression.newExprId(), nil());
-    Window.Opening window = new Window.Opening(round.stream().map(Calls.Taken::call).toList(), passed.size());
-    SparkPlan asking = new ProjectExec(seq(List.of(question)), child);
+        new AttributeReference("answered", type, false, Metadata.empty(), NamedExpression.newExprId(), Calls.nil());
+    List<Window.Question> questions =
+        round.stream().map(taken -> new Window.Question(taken.call(), taken.each())).toList();
+    Window.Opening window = new Window.Opening(questions, passed.size());
+    SparkPlan asking = new ProjectExec(Calls.seq(List.of(question)), child);
     return new ProjectExec(unpacked(answered, round, passed), new MapPartitionsExec(window, answered, asking));
   }
 
@@ -111,11 +117,11 @@ final class LookAhead extends SparkStrategy {
     for (Attribute column : passed) {
       columns.add(field(answered, columns.size(), column));
     }
-    int first = passed.size() + 2 * round.size();
+    int first = passed.size() + Window.ARGUMENTS * round.size();
     for (int i = 0; i < round.size(); i++) {
       columns.add(field(answered, first + i, round.get(i).answer()));
     }
-    return seq(columns);
+    return Calls.seq(columns);
   }
 
   private static NamedExpression field(Attribute struct, int index, Attribute column) {
@@ -123,7 +129,7 @@ final class LookAhead extends SparkStrategy {
   }
 
   private static NamedExpression alias(Expression value, String name, ExprId id) {
-    return new Alias(value, name, id, nil(), Option.empty(), nil());
+    return new Alias(value, name, id, Calls.nil(), Option.empty(), Calls.nil());
   }
 
   private static boolean asks(LogicalPlan plan) {
@@ -134,14 +140,5 @@ final class LookAhead extends SparkStrategy {
   @SuppressWarnings("unchecked")
   private static Seq<NamedExpression> named(Seq<Attribute> columns) {
     return (Seq<NamedExpression>) (Seq<?>) columns;
-  }
-
-  private static <T> Seq<T> seq(List<T> values) {
-    return CollectionConverters.asScala((Iterable<T>) values).toSeq();
-  }
-
-  @SuppressWarnings("unchecked")
-  private static <T> Seq<T> nil() {
-    return (Seq<T>) Nil$.MODULE$;
   }
 }

@@ -17,8 +17,8 @@ def value(people: SparkSession, call: str) -> Any:
 
 
 def last(gateway: Gateway) -> dict[str, Any]:
-    """What was asked last."""
-    return gateway.asked[-1][2]
+    """What was asked last, without its id."""
+    return {name: part for name, part in gateway.asked[-1][2].items() if name != "client_request_id"}
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,13 @@ def test_each_row_is_asked_once(people: SparkSession, gateway: Gateway) -> None:
 
 
 def test_the_column_is_named_after_the_call(people: SparkSession) -> None:
-    found = people.sql("SELECT ai_query('ep', 'hi'), ai_query('ep', request => 'hi')").columns
-    assert found == ["ai_query(ep, hi)", "ai_query(ep, request => hi)"]
+    calls = [
+        "ai_query('ep', 'hi')",
+        "ai_query('ep', request => 'hi', returnType => 'INT')",
+        "upper(ai_query('ep', 'hi'))",
+    ]
+    found = people.sql(f"SELECT {', '.join(calls)}").columns
+    assert found == ["ai_query(ep, hi)", "ai_query(ep, request => hi, returnType => INT)", "upper(ai_query(ep, hi))"]
 
 
 @pytest.mark.parametrize(

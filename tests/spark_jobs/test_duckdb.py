@@ -1,0 +1,52 @@
+"""The tables as DuckDB reads them, with its own Delta extension and no network."""
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.tables import Column
+from spark_jobs.names import Table
+from tests.spark_jobs import rows
+from tests.spark_jobs.test_tables import DOCUMENTED
+
+MISSING = "needs the packages duckdb and duckdb-extension-delta, of one version"
+
+
+@pytest.fixture
+def duck(tmp_path: Path) -> Iterator[Any]:
+    """A connection with the extension, whose signature DuckDB checks; it must not fetch one."""
+    duckdb = pytest.importorskip("duckdb", reason=MISSING)
+    package = importlib.util.find_spec("duckdb_extension_delta")
+    if package is None or package.origin is None:
+        pytest.skip(MISSING)
+    extension = Path(package.origin).parent / f"extensions/v{duckdb.__version__}/delta.duckdb_extension"
+    limits = {"autoinstall_known_extensions": "false", "extension_directory": str(tmp_path), "threads": "2"}
+    with duckdb.connect(config=limits) as connection:
+        connection.execute(f"LOAD '{extension}'")
+        yield connection
+
+
+@pytest.mark.parametrize(("table", "columns", "count"), DOCUMENTED, ids=lambda value: str(value)[:40])
+def test_duckdb_reads_the_same_rows(
+    duck: Any, seeded: Path, table: Table, columns: tuple[Column, ...], count: int
+) -> None:
+    found = duck.execute(f"SELECT * FROM delta_scan('{table.path(seeded)}')")
+    names = [column[0] for column in found.description]
+    assert names == [column.name for column in columns]
+    read = [dict(zip(names, values, strict=True)) for values in found.fetchall()]
+    assert len(read) == count
+    assert sorted(map(plain, read)) == sorted(map(plain, rows.read(seeded, table)))
+
+
+def plain(row: dict[str, Any]) -> str:
+    """A row as text: delta-rs gives a map as a list of pairs, and times in a zone of another class."""
+    return repr({name: _plain(value) for name, value in row.items()})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list) and value and all(isinstance(one, tuple) for one in value):
+        return dict(value)
+    return value.timestamp() if hasattr(value, "timestamp") else value
