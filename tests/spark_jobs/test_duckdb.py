@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
+from contract import topics
 from contract.tables import Column
+from spark_jobs import names
+from spark_jobs.batches import Batches
 from spark_jobs.names import Table
 from tests.spark_jobs import rows
 from tests.spark_jobs.test_tables import DOCUMENTED
@@ -33,12 +37,25 @@ def duck(tmp_path: Path) -> Iterator[Any]:
 def test_duckdb_reads_the_same_rows(
     duck: Any, seeded: Path, table: Table, columns: tuple[Column, ...], count: int
 ) -> None:
-    found = duck.execute(f"SELECT * FROM delta_scan('{table.path(seeded)}')")
-    names = [column[0] for column in found.description]
-    assert names == [column.name for column in columns]
-    read = [dict(zip(names, values, strict=True)) for values in found.fetchall()]
-    assert len(read) == count
-    assert sorted(map(plain, read)) == sorted(map(plain, rows.read(seeded, table)))
+    found = scanned(duck, table.path(seeded))
+    assert len(found) == count
+    assert all(list(row) == [column.name for column in columns] for row in found)
+    assert sorted(map(plain, found)) == sorted(map(plain, rows.read(seeded, table)))
+
+
+def test_duckdb_reads_what_nobody_could_read(duck: Any, spark: SparkSession, tmp_path: Path) -> None:
+    bad = rows.batch(spark, [(topics.LOG.name, "key", b"\xff\x00no record")])
+    Batches(tmp_path, "tests", wrote=lambda _: None, done=lambda _: None)(bad, 0)
+    found = scanned(duck, names.QUARANTINE.path(tmp_path))
+    assert [plain(row) for row in found] == [plain(row) for row in rows.read(tmp_path, names.QUARANTINE)]
+    assert [row["value"] for row in found] == [b"\xff\x00no record"]
+
+
+def scanned(duck: Any, path: Path) -> list[dict[str, Any]]:
+    """The rows of the table at `path`."""
+    found = duck.execute(f"SELECT * FROM delta_scan('{path}')")
+    columns = [column[0] for column in found.description]
+    return [dict(zip(columns, values, strict=True)) for values in found.fetchall()]
 
 
 def plain(row: dict[str, Any]) -> str:
