@@ -27,14 +27,15 @@ THRESHOLD = 0.4
 ENTITIES = ("CREDIT_CARD", "EMAIL_ADDRESS", "PHONE_NUMBER", "US_BANK_NUMBER", "US_SSN")
 GLUED_LOCAL_LIMIT = 21  # a local part has 64 octets, such a letter three in UTF-8
 _LANGUAGE = "en"
+_LONGEST_BESIDES = 160  # twice the longest address of a machine
 _GLUED_LOCAL = re.compile(rf"[\w.+\-]{{1,{GLUED_LOCAL_LIMIT}}}\Z")
 
 
 class Finder(Protocol):
     """Finds categories that are asked for, in a whole shadow."""
 
-    def find(self, shadow: str) -> Iterator[Span]:
-        """Yield findings, overlapping ones too."""
+    def find(self, shadow: str, since: int = 0) -> Iterator[Span]:
+        """Yield findings that begin at `since` or later, overlapping ones too."""
 
     def undecided(self, shadow: str) -> int:
         """Where the part begins that could become a finding with the next characters."""
@@ -54,9 +55,11 @@ class Detector:
         folded = fold(text)
         return [_in_original(s, folded) for s in resolve(self.raw(folded), folded.shadow)]
 
-    def raw(self, folded: Folded) -> list[Span]:
-        """Return all findings, overlapping ones too, counted in `folded.visible`."""
-        return [*self._american(folded), *chain.from_iterable(one.find(folded.shadow) for one in self._besides)]
+    def raw(self, folded: Folded, since: int = 0) -> list[Span]:
+        """Return all findings that end behind `since`, overlapping ones too, counted in `folded.visible`."""
+        begun = max(0, since - _LONGEST_BESIDES)
+        besides = chain.from_iterable(one.find(folded.shadow, begun) for one in self._besides)
+        return [span for span in chain(self._american(folded), besides) if span.end > since]
 
     def undecided(self, folded: Folded) -> int:
         """Where the part begins that could become an asked-for category with the next characters."""

@@ -12,8 +12,9 @@ ENTITY = "CREDIT_CARD"
 _SEP = r"[ \-.\n\r]{1,2}"
 # All starts are tried (the outer look-ahead consumes nothing), so that a number in front of a
 # card does not swallow its first group. `rest` may be a longer card's end or a check code.
+# Behind `GB90YNTU` stands the rest of an IBAN.
 _SHAPE = re.compile(
-    r"(?<![0-9])(?<![0-9][.,])(?="
+    r"(?<![0-9])(?<![0-9][.,])(?<![A-Z]{2}[0-9]{2}[A-Z]{4})(?="
     r"(?P<plain>[0-9]{12,19})(?![0-9])(?!\.[0-9])"
     rf"|(?P<long>[0-9]{{4}}{_SEP}[0-9]{{6}}{_SEP}[0-9]{{4,5}})(?![0-9])(?!\.[0-9])"
     rf"|(?P<fours>[0-9]{{4}}(?:{_SEP}[0-9]{{4}}){{3}})(?![0-9])(?!\.[0-9])"

@@ -111,9 +111,9 @@ class Identifiers:
         longest = [shape for shape in shapes if shape not in _IBAN[:-1]]  # it begins as all of them do
         self._beginning = re.compile(f"{BORDER_BEFORE}(?:{'|'.join(map(beginning, longest))})", re.IGNORECASE)
 
-    def find(self, shadow: str) -> Iterator[Span]:
-        """Yield what is found, overlapping findings too, counted in the shadow."""
-        for begin in self._START.finditer(shadow):
+    def find(self, shadow: str, since: int = 0) -> Iterator[Span]:
+        """Yield what begins at `since` or later, overlapping findings too, counted in the shadow."""
+        for begin in self._START.finditer(shadow, since):
             if self._any.match(shadow, begin.start()):
                 near: str | None = None
                 for known in self._known:

@@ -33,12 +33,12 @@ _VERSIONS = ("version", "release", "build", "v", "firmware")
 class Addresses:
     """Finds IP addresses in a shadow; holds no state between calls."""
 
-    def find(self, shadow: str) -> Iterator[Span]:
-        """Yield what is found, counted in the shadow."""
-        for match in _V4.finditer(shadow):
+    def find(self, shadow: str, since: int = 0) -> Iterator[Span]:
+        """Yield what is found from `since` on, counted in the shadow."""
+        for match in _V4.finditer(shadow, since):
             if _reads(match[1]) and not words_before(shadow, match.start()).endswith(_VERSIONS):
                 yield _span(match.start(), match.end() if _reads_net(match[0]) else match.end(1))
-        for match in _V6.finditer(shadow):
+        for match in _V6.finditer(shadow, since):
             end = _v6_end(match)
             if end is not None:
                 yield _span(match.start(), end)

@@ -98,7 +98,7 @@ class StreamGuard:
         cut = min(decided, folded.visible_before(known + end))
         if not _TRACE.search(folded.shadow, known, self._trace_end(folded.shadow, known, decided)):
             return self._release(self._original_cut(folded, cut, end), [])
-        raw = [span for span in detector.raw(folded) if span.end > known]
+        raw = detector.raw(folded, since=known)
         cut = _outside(raw, cut)
         spans = resolve((s for s in raw if s.end <= cut), folded.shadow)
         if spans and self._rules.pii == "BLOCK":
@@ -172,7 +172,8 @@ class StreamGuard:
             return []
         folded = fold(self._context + self._buffer)
         known = len(self._context)
-        raw = [span for span in build_detector(self._rules.categories).raw(folded) if span.start >= known]
+        raw = build_detector(self._rules.categories).raw(folded, since=known)
+        raw = [span for span in raw if span.start >= known]
         return self._in_buffer(folded, resolve(raw, folded.shadow))
 
 

@@ -1,4 +1,4 @@
-from processors.guardrails.context import has_context
+from processors.guardrails.context import Announcement, has_context, words_before
 
 BANK = ["account", "bank"]
 
@@ -32,3 +32,11 @@ def test_a_mask_is_no_context_and_ends_it() -> None:
     assert not has("<US_BANK_NUMBER>" + "-" * 113 + "1")
     assert has("<PHONE_NUMBER> account 1")
     assert has("<account>1</account>")
+    assert not has_context("<US_PASSPORT> 1", 14, ["passport"])
+
+
+def test_short_words_announce_alone_and_longer_ones_inside_others() -> None:
+    words = Announcement(["fin", "nric#", "Número de pasaporte", "여권"])
+    assert words.is_in(words_before("the FIN is 1", 11)) and words.is_in(words_before("nric: 1", 6))
+    assert not words.is_in(words_before("finance 1", 8))
+    assert words.is_in(words_before("numero de pasaportes 1", 21))

@@ -24,7 +24,7 @@ NOTEBOOK = Path(corpora.PUBLIC).parents[1] / "seeds" / "000_5c782f832ae2ac2f.txt
 
 # category -> least recall, least precision; what the detector reaches today, rounded down.
 RESEARCH = {
-    "CREDIT_CARD": (0.99, 0.98),
+    "CREDIT_CARD": (0.99, 0.99),
     "EMAIL_ADDRESS": (1.0, 1.0),
     "US_SSN": (1.0, 1.0),
     "PHONE_NUMBER": (0.40, 0.98),

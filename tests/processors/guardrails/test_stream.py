@@ -83,6 +83,18 @@ def test_masking_a_stream_is_masking_the_whole_text_with_any_categories(
     assert tuple(span for one in parts for span in one.spans) == whole.spans[0]
 
 
+@settings(max_examples=150)
+@given(OTHER_TEXTS, SIZES, SETS)
+def test_a_stream_is_blocked_before_any_category_asked_for(
+    text: str, sizes: list[int], categories: tuple[str, ...]
+) -> None:
+    rules = Rules(pii="BLOCK", categories=categories)
+    whole, parts = apply([text], rules), stream(text, sizes, rules)
+    out = "".join(one.text for one in parts)
+    assert parts[-1].blocked == (whole.outcome == "blocked")
+    assert text.startswith(out) and len(out) <= (whole.spans[0][0].start if whole.spans[0] else len(text))
+
+
 @settings(max_examples=300)
 @given(st.text(alphabet="0123456789 -.:/%abADEX", max_size=200), SIZES)
 def test_masking_a_stream_of_letters_and_digits_is_masking_the_whole_text(text: str, sizes: list[int]) -> None:
