@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from pyspark.sql import SparkSession
 
@@ -16,16 +17,12 @@ from spark_jobs.names import Table
 from tests.spark_jobs import rows
 from tests.spark_jobs.test_tables import DOCUMENTED
 
-MISSING = "needs the packages duckdb and duckdb-extension-delta, of one version"
-
 
 @pytest.fixture
 def duck(tmp_path: Path) -> Iterator[Any]:
     """A connection with the extension, whose signature DuckDB checks; it must not fetch one."""
-    duckdb = pytest.importorskip("duckdb", reason=MISSING)
     package = importlib.util.find_spec("duckdb_extension_delta")
-    if package is None or package.origin is None:
-        pytest.skip(MISSING)
+    assert package is not None and package.origin is not None
     extension = Path(package.origin).parent / f"extensions/v{duckdb.__version__}/delta.duckdb_extension"
     limits = {"autoinstall_known_extensions": "false", "extension_directory": str(tmp_path), "threads": "2"}
     with duckdb.connect(config=limits) as connection:
