@@ -64,8 +64,18 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             app.flow_control.suspend()
             app.flow_control.clear()
             await app.hand_over()
-            await self.commit()
+            await self.commit_now()
         await super().on_partitions_revoked(revoked)
+
+    async def commit_now(self) -> None:
+        """Commit all that is acked by now.
+
+        Faust's `commit` waits for one that is under way, and then commits nothing: what a hand-over has acked
+        meanwhile would be called again by the next owner.
+        """
+        while await self.maybe_wait_for_commit_to_finish():
+            pass
+        await self.commit()
 
     async def perform_seek(self) -> None:
         """Seek where nothing was ever committed, too: Faust leaves such a partition wherever a fetch has got to."""
@@ -136,7 +146,7 @@ class App(faust.App):  # type: ignore[misc]
 
     async def _consumer_wait_empty(self, consumer: Any, logger: Any) -> None:
         await self.hand_over()
-        await consumer.commit_and_end_transactions()
+        await consumer.commit_now()
 
     async def _on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         await self._take_over(frozenset(assigned))

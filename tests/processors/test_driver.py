@@ -1,5 +1,6 @@
 """What our Faust subclasses rest on. When one of these fails after an upgrade, read the method again and then this."""
 
+import asyncio
 import hashlib
 import inspect
 import ssl
@@ -23,6 +24,9 @@ READ = {
     driver.Consumer._new_consumer_thread: "0870ec53dea75083",
     driver.Consumer._drain_messages: "44a2500309e83c63",
     consumers.Consumer._new_offset: "1d2c7ea89a7ad4f1",
+    consumers.Consumer.commit: "a354437baaa08bf8",
+    consumers.Consumer.maybe_wait_for_commit_to_finish: "d687f63a0b5ef0c5",
+    consumers.Consumer.commit_and_end_transactions: "892377824b11a2ee",
     driver.AIOKafkaConsumerThread._create_worker_consumer: "c2701bfc3e6f6cad",
     faust.App._new_transport: "42db531312dd776f",
     faust.App._consumer_wait_empty: "6bc313c48c064b16",
@@ -84,6 +88,50 @@ def test_what_the_gate_acks_is_committed_right(
     committed: int | None, acked: tuple[int, ...], commits: int | None
 ) -> None:
     assert Offsets(committed, *acked).commits() == commits
+
+
+class Committing:
+    """The state commits work on; each takes what is acked when it begins, and ends when it is let to."""
+
+    client_only = False
+
+    def __init__(self) -> None:
+        self.app = self
+        self.loop = asyncio.get_running_loop()
+        self._commit_fut: Any = None
+        self.acked: list[str] = []
+        self.committed: list[str] = []
+        self.go_on = asyncio.Event()
+
+    async def maybe_wait_for_commit_to_finish(self) -> bool:
+        return bool(await consumers.Consumer.maybe_wait_for_commit_to_finish(self))
+
+    async def force_commit(self, topics: Any, start_new_transaction: bool) -> bool:
+        taken = list(self.acked)
+        await self.go_on.wait()
+        self.committed = taken
+        return True
+
+    async def commit(self) -> bool:
+        return bool(await consumers.Consumer.commit(self))
+
+
+@pytest.mark.parametrize(("by_us", "committed"), [(True, ["before", "handed over"]), (False, ["before"])])
+async def test_what_is_acked_during_a_commit_is_in_the_next_one_of_ours_and_in_none_of_fausts(
+    by_us: bool, committed: list[str]
+) -> None:
+    """The second case is Faust's as it comes: when it fails, `commit_now` may go."""
+    consumer: Any = Committing()
+    consumer.acked.append("before")
+    periodic = asyncio.create_task(consumer.commit())
+    await asyncio.sleep(0)
+    consumer.acked.append("handed over")
+    commit = ours.Consumer.commit_now(consumer) if by_us else consumer.commit()
+    at_hand_over = asyncio.create_task(commit)
+    await asyncio.sleep(0)
+    consumer.go_on.set()
+    await asyncio.gather(periodic, at_hand_over)
+    assert consumer.committed == committed
 
 
 def test_before_there_is_a_consumer_everything_may_be_replayed() -> None:
