@@ -1,7 +1,8 @@
 """Guardrails around a call: which rules hold, what they found, what the caller reads when they stop it."""
 
+import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from contract import refusals
 from contract.endpoint import Endpoint
@@ -11,7 +12,7 @@ from contract.refusals import Refusal
 from processors.agents.case import NO_RULES, Case, Check
 from processors.agents.findings import Side as Side
 from processors.agents.findings import note, seen_in
-from processors.agents.restoring import numbered
+from processors.agents.restoring import bounded, numbered
 from processors.guardrails import envelope
 from processors.guardrails.base import PASSED, Rules, Verdict
 from processors.payload import fields, guarded, texts
@@ -19,6 +20,8 @@ from processors.payload.counting import Usage
 from processors.payload.guarded import Piece
 
 Body = dict[str, Any]
+Read = TypeVar("Read")
+LONG_BYTES = 32 * 1024  # of a body whose texts are looked for beside the event loop
 
 
 class Checking(NamedTuple):
@@ -141,6 +144,11 @@ async def _checked(case: Case, endpoint: Endpoint, side: Side, pieces: Sequence[
     return PASSED if observed else verdict
 
 
+async def beside(size: int, work: Callable[..., Read], *args: Any) -> Read:
+    """What `work` returns; over a long body it runs on a thread, so that other requests get their turns."""
+    return await asyncio.to_thread(work, *args) if size >= LONG_BYTES else work(*args)
+
+
 async def guarded_request(case: Case, body: Body, checking: Checking) -> Body | Refusal:
     """The request as it may go to a provider: as it is, masked, or refused.
 
@@ -154,29 +162,35 @@ async def guarded_request(case: Case, body: Body, checking: Checking) -> Body | 
             return too_many
     if rules_of(endpoint, "input").idle:
         return body
-    if fields.is_deep(body):
+    size = len(case.body)
+    if await beside(size, fields.is_deep, body):
         return refusals.bad_request("Body: nested too deeply for its texts to be checked")
     walk = guarded.request(endpoint.task, body, calls=beyond(endpoint, "input").tool_calls)
-    pieces = guarded.pieces(walk)
+    pieces = await beside(size, guarded.pieces, walk)
     case.input_verdict = verdict = await _checked(case, endpoint, "input", pieces, checking)
     if verdict.outcome == "passed":
         case.logged_request = case.body
         return body
     if case.reversible:
         case.input_verdict = verdict = numbered(case, body, [piece.text for piece in pieces], verdict)
-    masked = guarded.replaced(walk, pieces, verdict.masked)
+    masked = await beside(size, guarded.replaced, walk, pieces, verdict.masked)
     case.logged_request = case.body
     if masked.changes:
-        case.logged_request = texts.encoded(guarded.swapped(texts.decoded(case.body), masked.changes))
+        asked = texts.decoded(case.body)
+        case.logged_request = texts.encoded(await beside(size, guarded.swapped, asked, masked.changes))
     return masked.body if verdict.outcome == "masked" else blocked(verdict, "input", body=masked.body)
 
 
 async def guarded_answer(case: Case, answer: bytes, usage: Usage, checking: Checking) -> bytes | Refusal:
-    """The answer as it may go to the caller: as it is, masked, or refused."""
+    """The answer as it may go to the caller: as it is, masked, or refused.
+
+    ProviderUnreachable when masking has made it too large.
+    """
     endpoint = case.endpoint
     assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
+    size = len(answer)
     walk = guarded.answer(texts.decoded(answer), calls=beyond(endpoint, "output").tool_calls)
-    pieces = guarded.pieces(walk)
+    pieces = await beside(size, guarded.pieces, walk)
     if rules_of(endpoint, "output").idle or not pieces:
         return answer
     case.output_verdict = verdict = await _checked(case, endpoint, "output", pieces, checking)
@@ -184,5 +198,6 @@ async def guarded_answer(case: Case, answer: bytes, usage: Usage, checking: Chec
         return answer
     if verdict.outcome == "blocked":
         return blocked(verdict, "output", usage=usage)
-    masked = guarded.without_logprobs(guarded.replaced(walk, pieces, verdict.masked).body)
-    return texts.encoded({**masked, "output_guardrail": [envelope.element(verdict)]})
+    replaced = await beside(size, guarded.replaced, walk, pieces, verdict.masked)
+    masked = guarded.without_logprobs(replaced.body)
+    return bounded({**masked, "output_guardrail": [envelope.element(verdict)]})

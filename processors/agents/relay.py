@@ -8,6 +8,7 @@ from contract.records import ReplyChunk, ReplyStarted, RequestReceived
 from processors.sealing import Transit
 
 COALESCE_S = 0.010
+MOST_WAITING = 256 * 1024  # characters: what waits goes into one record, at the end with the last one
 Send = Callable[[int, str, bytes], Awaitable[None]]  # slot, request id, record
 
 
@@ -21,6 +22,7 @@ class Relay:
         self._version = version
         self._send = send
         self._waiting: list[str] = []
+        self._size = 0  # of what is waiting
         self._timer: asyncio.TimerHandle | None = None
         self._tail: asyncio.Task[None] | None = None
         self.transit: Transit | None = None  # seals the pieces, where values are put back into them
@@ -32,15 +34,26 @@ class Relay:
             self._emit(events)
             return
         self._waiting.append(events)
-        if self._timer is None:
+        self._size += len(events)
+        if self._size > MOST_WAITING:
+            self._flush()
+        elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(COALESCE_S, self._flush)
 
     def _flush(self) -> None:
-        self._timer = None
-        if self._waiting:
-            events = "".join(self._waiting)
-            self._waiting.clear()
+        events = self._waited()
+        if events:
             self._emit(events)
+
+    def _waited(self) -> str:
+        """What is waiting, which is nothing then."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        events = "".join(self._waiting)
+        self._waiting.clear()
+        self._size = 0
+        return events
 
     def _emit(self, events: str) -> None:
         request = self._request
@@ -74,11 +87,7 @@ class Relay:
 
     async def close(self) -> str:
         """Stop sending; returns the events not sent yet, which go with the stream's last record."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        rest = self._waited()
         if self._tail is not None:
             await self._tail
-        rest = "".join(self._waiting)
-        self._waiting.clear()
         return rest

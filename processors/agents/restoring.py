@@ -128,10 +128,13 @@ class Chunks:
 
 
 def bounded(body: Json) -> bytes:
-    """JSON no larger than what a provider itself may send: a short placeholder may stand for a long value."""
+    """JSON no larger than what a provider itself may send: placeholders and values may be longer than one another.
+
+    ProviderUnreachable when it is; a record of Kafka's would not hold it.
+    """
     encoded = texts.encoded(body)
     if len(encoded) > LINE_BYTES:
-        raise ProviderUnreachable("its answer is too large with the values in it")
+        raise ProviderUnreachable("its answer is too large once masked or restored")
     return encoded
 
 

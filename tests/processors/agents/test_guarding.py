@@ -1,5 +1,6 @@
 """Guardrails around a whole call: which texts are read, what only observes, what the log says of it."""
 
+import threading
 from typing import Any
 
 import msgspec
@@ -8,6 +9,7 @@ import pytest
 from contract.endpoint import AiGateway
 from contract.guardrails import Extensions, Guardrails
 from processors.agents.findings import MOST
+from processors.agents.guarding import LONG_BYTES, beside
 from processors.guardrails.base import RULES_VERSION, Rules, Verdict
 from processors.guardrails.check import apply
 from processors.providers.base import HttpAnswer
@@ -267,3 +269,27 @@ async def test_a_text_of_nothing_but_addresses_still_fits_into_the_log() -> None
     world = await asked({"messages": [user(f"{MAIL} " * (MOST + 9))]}, guarded("input", "MASK"))
     assert len(world.row.findings) == MOST
     assert MAIL not in str(world.row.request)
+
+
+async def test_an_answer_that_masking_makes_too_large_for_a_record_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("processors.agents.restoring.LINE_BYTES", 10_000)
+    text = "a@b.co " * 1_000
+    assert len(text) < 10_000 < len(apply([text], Rules(pii="MASK")).masked[0])
+    world = await answered({"role": "assistant", "content": text}, guarded("output", "MASK"))
+    assert (world.row.status_code, world.row.refusal) == (502, "provider_unreachable")
+    assert "a@b.co" not in (world.row.response or "")
+
+
+async def test_a_long_body_is_read_beside_the_event_loop_and_a_short_one_on_it() -> None:
+    here = threading.get_ident()
+    assert await beside(LONG_BYTES - 1, threading.get_ident) == here
+    assert await beside(LONG_BYTES, threading.get_ident) != here
+
+
+async def test_a_long_body_is_masked_like_a_short_one() -> None:
+    long = f"write to {MAIL} " + "and wait " * LONG_BYTES
+    world = await asked({"messages": [user(long)]}, guarded("input", "MASK"), answer=good(long))
+    (sent,) = world.provider.bodies[0]["messages"]
+    assert sent["content"] == long.replace(MAIL, "<EMAIL_ADDRESS>")

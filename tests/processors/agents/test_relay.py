@@ -3,7 +3,7 @@ import asyncio
 import msgspec
 
 from contract.records import Reply, ReplyChunk, ReplyStarted
-from processors.agents.relay import Relay
+from processors.agents.relay import MOST_WAITING, Relay
 from tests.processors.agents.world import request
 
 
@@ -80,3 +80,13 @@ async def test_closing_hands_back_what_was_not_sent_and_sends_no_more() -> None:
     assert await relay.close() == "two"
     assert await relay.close() == ""
     assert ([record.data for record in slot.records], relay.seq) == (["one"], 1)
+
+
+async def test_much_that_is_waiting_goes_at_once_so_that_the_last_record_stays_small() -> None:
+    slot = Slot()
+    relay = slot.relay()
+    piece = "x" * (MOST_WAITING // 4)
+    for _ in range(11):
+        relay.write(piece, at_once=False)
+    assert await relay.close() == piece
+    assert [len(record.data) for record in slot.records] == [5 * len(piece), 5 * len(piece)]
