@@ -144,9 +144,9 @@ async def _checked(case: Case, endpoint: Endpoint, side: Side, pieces: Sequence[
     return PASSED if observed else verdict
 
 
-async def beside(size: int, work: Callable[..., Read], *args: Any) -> Read:
-    """What `work` returns; over a long body it runs on a thread, so that other requests get their turns."""
-    return await asyncio.to_thread(work, *args) if size >= LONG_BYTES else work(*args)
+async def beside(long: bool, work: Callable[..., Read], *args: Any) -> Read:
+    """What `work` returns; `long` work is done on a thread, so that other requests get their turns."""
+    return await asyncio.to_thread(work, *args) if long else work(*args)
 
 
 async def guarded_request(case: Case, body: Body, checking: Checking) -> Body | Refusal:
@@ -162,22 +162,22 @@ async def guarded_request(case: Case, body: Body, checking: Checking) -> Body | 
             return too_many
     if rules_of(endpoint, "input").idle:
         return body
-    size = len(case.body)
-    if await beside(size, fields.is_deep, body):
+    long = len(case.body) >= LONG_BYTES
+    if await beside(long, fields.is_deep, body):
         return refusals.bad_request("Body: nested too deeply for its texts to be checked")
     walk = guarded.request(endpoint.task, body, calls=beyond(endpoint, "input").tool_calls)
-    pieces = await beside(size, guarded.pieces, walk)
+    pieces = await beside(long, guarded.pieces, walk)
     case.input_verdict = verdict = await _checked(case, endpoint, "input", pieces, checking)
     if verdict.outcome == "passed":
         case.logged_request = case.body
         return body
     if case.reversible:
         case.input_verdict = verdict = numbered(case, body, [piece.text for piece in pieces], verdict)
-    masked = await beside(size, guarded.replaced, walk, pieces, verdict.masked)
+    masked = await beside(long, guarded.replaced, walk, pieces, verdict.masked)
     case.logged_request = case.body
     if masked.changes:
         asked = texts.decoded(case.body)
-        case.logged_request = texts.encoded(await beside(size, guarded.swapped, asked, masked.changes))
+        case.logged_request = texts.encoded(await beside(long, guarded.swapped, asked, masked.changes))
     return masked.body if verdict.outcome == "masked" else blocked(verdict, "input", body=masked.body)
 
 
@@ -188,9 +188,9 @@ async def guarded_answer(case: Case, answer: bytes, usage: Usage, checking: Chec
     """
     endpoint = case.endpoint
     assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
-    size = len(answer)
+    long = len(answer) >= LONG_BYTES
     walk = guarded.answer(texts.decoded(answer), calls=beyond(endpoint, "output").tool_calls)
-    pieces = await beside(size, guarded.pieces, walk)
+    pieces = await beside(long, guarded.pieces, walk)
     if rules_of(endpoint, "output").idle or not pieces:
         return answer
     case.output_verdict = verdict = await _checked(case, endpoint, "output", pieces, checking)
@@ -198,6 +198,6 @@ async def guarded_answer(case: Case, answer: bytes, usage: Usage, checking: Chec
         return answer
     if verdict.outcome == "blocked":
         return blocked(verdict, "output", usage=usage)
-    replaced = await beside(size, guarded.replaced, walk, pieces, verdict.masked)
+    replaced = await beside(long, guarded.replaced, walk, pieces, verdict.masked)
     masked = guarded.without_logprobs(replaced.body)
     return bounded({**masked, "output_guardrail": [envelope.element(verdict)]})

@@ -34,6 +34,11 @@ class Guards:
         self.verdict: Verdict | None = None
         self.seen: list[Seen] = []
 
+    @property
+    def held(self) -> int:
+        """How many characters have come and not gone out."""
+        return sum([guard.held for guards in self._choices.values() for guard in guards.values()])
+
     def passed(self, chunk: Json) -> list[Json]:
         """What may go out in the chunk's place: it with less or other text, and before it what a choice's end frees."""
         self._head = self._head or head_of(chunk)
@@ -95,6 +100,11 @@ class Watch:
         apart = (masking, msgspec.structs.replace(rules, pii="NONE"))  # a keyword ends its guard's work
         self._guards = [Guards(one, calls=calls) for one in apart if not one.idle]
 
+    @property
+    def held(self) -> int:
+        """How many characters would be held if it were to hold any."""
+        return max([guards.held for guards in self._guards])
+
     def passed(self, chunk: Json) -> list[Json]:
         """The chunk itself."""
         for guards in self._guards:
@@ -144,6 +154,11 @@ class FieldGuard:
         self._guard = StreamGuard(rules)
         self._notes = notes
 
+    @property
+    def held(self) -> int:
+        """How many characters have come and not gone out."""
+        return self._guard.held
+
     def feed(self, piece: str) -> str:
         """What may go out now."""
         return self._notes.take(self._guard.feed(piece)) if piece else ""
@@ -163,6 +178,11 @@ class ArgumentsGuard:
         self._guard = StreamGuard(rules)
         self._lead = 0
         self._unsaid = 0  # characters of the key that its value's guard has not given back yet
+
+    @property
+    def held(self) -> int:
+        """How many characters of the value that has begun have come and not gone out."""
+        return self._guard.held
 
     def feed(self, piece: str) -> str:
         """What may go out now."""

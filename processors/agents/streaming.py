@@ -10,12 +10,13 @@ from contract.endpoint import Endpoint, ServedEntity
 from contract.refusals import Refusal
 from processors.agents.case import Case, Outcome, refused
 from processors.agents.findings import note
-from processors.agents.guarding import beyond, blocked, judged_by, rules_of
+from processors.agents.guarding import beside, beyond, blocked, judged_by, rules_of
 from processors.agents.holding import Guards, Watch
 from processors.agents.judges import Judges
 from processors.agents.judging import judged_texts, observe_texts
 from processors.agents.relay import Relay, Send
 from processors.agents.restoring import Chunks
+from processors.guardrails import check
 from processors.guardrails.base import Verdict
 from processors.guardrails.safety.held import Held
 from processors.payload import counting, texts
@@ -114,14 +115,14 @@ class Flow:
         async for data in events:
             if data == DONE:
                 return await self.finished()
-            stopped = self.take(data) or await self._judged()
+            stopped = await self.take(data) or await self._judged()
             if stopped is not None:
                 return stopped
         if self.all_choices_finished():
             return await self.finished()
         raise ProviderUnreachable("the stream ended early")
 
-    def take(self, data: bytes) -> Outcome | None:
+    async def take(self, data: bytes) -> Outcome | None:
         """Relay one event's data; an outcome when a guardrail ends the stream here."""
         try:
             chunk = texts.decoded(data)
@@ -137,11 +138,15 @@ class Flow:
             self._last_usage = chunk
             return None
         started = self._tools.now()
-        passed = self._guards.passed(chunk)
+        passed = await beside(self._is_long(self._guards, len(data)), self._guards.passed, chunk)
         self._guarding_s += self._tools.now() - started
         for one in passed:
             self._pass_on(one, data if one is chunk else None)
         return None if self._guards.verdict is None else self._blocked(self._guards.verdict)
+
+    def _is_long(self, guards: Guards | Watch, more: int) -> bool:
+        """Whether the guards have more to read than an event loop may wait for."""
+        return more + guards.held >= check.INLINE_CHARACTERS
 
     def _pass_on(self, chunk: Json, data: bytes | None = None) -> None:
         """Send a chunk that the checks have passed, or hold it for the guard model. `data`: it, unchanged."""
@@ -224,7 +229,7 @@ class Flow:
     async def finished(self) -> Outcome:
         """The stream came to its own end."""
         if self._guards is not None:
-            for chunk in self._guards.rest():
+            for chunk in await beside(self._is_long(self._guards, 0), self._guards.rest):
                 self._pass_on(chunk)
             if self._guards.verdict is not None:
                 return self._blocked(self._guards.verdict)

@@ -38,9 +38,11 @@ def test_a_keyword_blocks_even_where_personal_data_would_be_masked_and_the_log_s
     assert verdict.masked[1] == MASKED
 
 
-def test_texts_of_8_kb_together_want_the_pool() -> None:
-    assert not needs_pool(["a" * 4000, "b" * 4000])
-    assert needs_pool(["a" * 4100, "b" * 4100])
+def test_texts_of_3_kb_together_want_the_pool_and_half_as_much_with_categories() -> None:
+    few, many = ["a" * 1500, "b" * 1500], ["a" * 1600, "b" * 1600]
+    rules, more = Rules(pii="MASK"), Rules(pii="MASK", categories=("IBAN_CODE",))
+    assert (needs_pool(few, rules), needs_pool(many, rules)) == (False, True)
+    assert (needs_pool(few[:1], more), needs_pool(few, more)) == (False, True)
 
 
 def test_check_and_verdict_cross_a_process_border() -> None:

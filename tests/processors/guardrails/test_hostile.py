@@ -7,13 +7,14 @@ import random
 import string
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import get_args
 
 import pytest
 
 from contract.guardrails import Category
 from processors.guardrails.base import Rules
-from processors.guardrails.check import apply
+from processors.guardrails.check import INLINE_CHARACTERS, apply, needs_pool
 from processors.guardrails.keywords import matcher
 from processors.guardrails.stream import StreamGuard
 
@@ -115,6 +116,16 @@ def test_100_kb_take_less_than_2_s_and_twice_the_text_about_twice_the_time(name:
 @pytest.mark.parametrize("name", [*HOSTILE_TO_CATEGORIES, "groups of four", "addresses in a chain", "all kinds"])
 def test_so_it_is_with_all_categories_and_whole_words(name: str) -> None:
     holds_in_time(name, EVERYTHING)
+
+
+@pytest.mark.parametrize("rules", [RULES, EVERYTHING], ids=["five", "all"])
+def test_what_is_checked_on_the_event_loop_takes_20_ms_at_most(rules: Rules) -> None:
+    for name in HOSTILE if rules is RULES else HOSTILE | HOSTILE_TO_CATEGORIES:
+        texts = [text_of(name, INLINE_CHARACTERS)[: INLINE_CHARACTERS - 1]]
+        if rules.categories:
+            texts = [texts[0][: INLINE_CHARACTERS // 2 - 1]]
+        assert not needs_pool(texts, rules)
+        assert min(cpu_seconds(partial(apply, texts, rules)) for _ in range(5)) < 0.020, name
 
 
 @pytest.mark.parametrize("whole_words", [False, True])
