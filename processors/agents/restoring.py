@@ -102,7 +102,7 @@ class Chunks:
     def _choice(self, choice: Json) -> Json:
         restorers = self._restorers.setdefault(index_of(choice), {})
         fed = {key: self._fed(value, (key,), restorers) if key in SAID else value for key, value in choice.items()}
-        return fed if choice.get("finish_reason") is None else self._flushed(fed)
+        return self._flushed(fed) if choice.get("finish_reason") else fed
 
     def _fed(self, value: Any, path: Path, restorers: dict[Path, Restorer]) -> Any:
         match value:
@@ -142,7 +142,7 @@ def says_something(choice: Json) -> bool:
     """Whether a choice of a chunk says anything, or that it ends."""
     delta = choice.get("delta")
     said = isinstance(delta, dict) and any(delta.values())
-    return said or bool(choice.get("text")) or choice.get("finish_reason") is not None
+    return said or bool(choice.get("text") or choice.get("finish_reason"))
 
 
 def _field(path: Path) -> str:

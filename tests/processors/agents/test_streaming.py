@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.agents.streaming import error_event
+from processors.guardrails.base import Rules
+from processors.guardrails.check import apply
 from tests.processors.agents.world import (
     BROKEN,
     DONE,
@@ -132,6 +134,16 @@ async def test_a_guard_masks_what_was_cut_between_chunks() -> None:
     assert spoken(world.streamed) == "Write to <EMAIL_ADDRESS> now"
     assert "bob@" not in str(world.published) + str(world.replies)
     assert [(one.side, one.guardrail, one.outcome) for one in world.row.findings] == [("output", "pii", "masked")]
+
+
+async def test_a_guard_masks_long_pieces_and_what_it_has_held_for_long() -> None:
+    mail = "bob@example.com"
+    words, chain = "and wait " * 1_000, "a.b@c." * 1_000
+    said = (f"to {mail} {words}", f"{words} {chain[:4_000]}", f"{chain[4_000:]} {mail}")
+    world = await played(World(endpoint(guarded("output", "MASK"))), (*map(chunk, said), chunk(last=True), DONE))
+    whole = apply(["".join(said)], Rules(pii="MASK"))
+    assert spoken(world.streamed) == whole.masked[0]
+    assert len(world.row.findings) == len(whole.spans[0]) >= 2
 
 
 async def test_what_a_guard_holds_back_is_said_when_no_choice_finishes() -> None:
