@@ -17,8 +17,9 @@ demo: setup
 up: setup
 	@$(BIN)/headgate up
 
+# Two processes, because most of the time is waiting: whole files each, with a broker and a Spark session of their own.
 test: setup
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check

@@ -1,6 +1,6 @@
 """A gateway with two workers on the shared broker, and a provider that does what it is told."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -20,3 +20,10 @@ def gateway(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """Two workers and an ingress; stopped with the module, so that the next one has the consumer group to itself."""
     with Services(broker.address, tmp_path_factory.mktemp("gateway"), workers=2) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def spoken(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    """Put what a test says it speaks (tests/support/compatibility.py) into the report."""
+    for client, route in getattr(request.function, "spoken", ()):
+        record_property("spoken", f"{client} | {route}")

@@ -1,7 +1,7 @@
 """Tokens, who may use them, and secrets with the real SDK on the real stack; each change holds with the next call."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from databricks.sdk import WorkspaceClient
@@ -31,13 +31,6 @@ def gateway(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="module")
 def admin(gateway: Services) -> WorkspaceClient:
     return connected(gateway, gateway.token)
-
-
-@pytest.fixture(autouse=True)
-def spoken(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
-    """Put what the test says it speaks into the report."""
-    for client, route in getattr(request.function, "spoken", ()):
-        record_property("spoken", f"{client} | {route}")
 
 
 @speaks("databricks-sdk", "GET /.well-known/databricks-config", f"GET {SCIM}/Me")

@@ -1,7 +1,7 @@
 """The real clients against the real stack. What each test says it speaks makes docs/compatibility.md."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -33,13 +33,6 @@ def gateway(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with Services(broker.address, data, HEADGATE_METRICS_PORT=port) as running:
         running.start("sinks", "sinks.app").wait_ready()
         yield running
-
-
-@pytest.fixture(autouse=True)
-def spoken(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
-    """Put what the test says it speaks into the report."""
-    for client, route in getattr(request.function, "spoken", ()):
-        record_property("spoken", f"{client} | {route}")
 
 
 def entity(provider: ScriptedProvider, model: str = "gpt-4.1", task: str = "llm/v1/chat") -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -66,13 +66,6 @@ def gateway(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture
 def shell(gateway: Services) -> Shell:
     return Shell(gateway)
-
-
-@pytest.fixture(autouse=True)
-def spoken(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
-    """Put what the test says it speaks into the report."""
-    for client, route in getattr(request.function, "spoken", ()):
-        record_property("spoken", f"{client} | {route}")
 
 
 @speaks("curl", f"POST {ASK}/{{name}}/invocations", f"POST {ASK}/chat/completions")

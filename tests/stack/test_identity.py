@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -35,13 +35,6 @@ def gateway(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="module")
 def admin(gateway: Services) -> WorkspaceClient:
     return connected(gateway, gateway.token)
-
-
-@pytest.fixture(autouse=True)
-def spoken(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
-    """Put what the test says it speaks into the report."""
-    for client, route in getattr(request.function, "spoken", ()):
-        record_property("spoken", f"{client} | {route}")
 
 
 def endpoint(gateway: Services, provider: ScriptedProvider, **more: Any) -> tuple[str, str]:

@@ -158,16 +158,16 @@ def test_limits_changed_and_removed_hold_for_the_next_call_without_a_restart(
     gateway: Services, provider: ScriptedProvider
 ) -> None:
     limit = {"calls": 1, "key": "endpoint", "renewal_period": "minute"}
-    gateway.endpoint("moving", provider.url, "moving-model", rate_limits=[limit])
-    path = "/api/2.0/serving-endpoints/moving/ai-gateway"
-    assert [gateway.ask("moving").status_code for _ in range(2)] == [200, 429]
+    gateway.endpoint("limits-in-motion", provider.url, "limits-in-motion-model", rate_limits=[limit])
+    path = "/api/2.0/serving-endpoints/limits-in-motion/ai-gateway"
+    assert [gateway.ask("limits-in-motion").status_code for _ in range(2)] == [200, 429]
     gateway.call("PUT", path, {"rate_limits": [limit | {"calls": 3}]})
-    assert [gateway.ask("moving").status_code for _ in range(3)] == [200, 200, 429]
+    assert [gateway.ask("limits-in-motion").status_code for _ in range(3)] == [200, 200, 429]
     tokens = {"tokens": 100, "key": "endpoint", "renewal_period": "minute"}
     gateway.call("PUT", path, {"rate_limits": [tokens]})
-    assert [gateway.ask("moving", n=n, max_tokens=30).status_code for n in (3, 4)] == [200, 429]
+    assert [gateway.ask("limits-in-motion", n=n, max_tokens=30).status_code for n in (3, 4)] == [200, 429]
     gateway.call("PUT", path, {})
-    assert [gateway.ask("moving").status_code for _ in range(5)] == [200] * 5
+    assert [gateway.ask("limits-in-motion").status_code for _ in range(5)] == [200] * 5
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,6 @@ ANSWERS = "my-team.answers"
 DEAD = topics.DEAD_LETTERS.name
 CHAT: Any = [{"role": "user", "content": "hello"}]
 Record = tuple[bytes | None, bytes | None, dict[str, bytes], int]
-
-
-@pytest.fixture(autouse=True)
-def spoken(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
-    for client, route in getattr(request.function, "spoken", ()):
-        record_property("spoken", f"{client} | {route}")
 
 
 @pytest.fixture(scope="module")
