@@ -34,7 +34,10 @@ def test_a_secret_is_not_to_be_seen_in_what_is_sealed() -> None:
     assert "secret" not in sealed and b"secret" not in base64.b64decode(sealed)
 
 
-@pytest.mark.parametrize("sealed", ["", "no base64!", "QUJD", sealing.seal("x", b"o" * 32)])
+DAMAGED = {"empty": "", "no base64": "no base64!", "short": "QUJD", "another key": sealing.seal("x", b"o" * 32)}
+
+
+@pytest.mark.parametrize("sealed", DAMAGED.values(), ids=DAMAGED)
 def test_another_key_or_a_damaged_text_is_said_without_the_text(sealed: str) -> None:
     with pytest.raises(Unsealable) as caught:
         sealing.unseal(sealed, KEY)

@@ -15,7 +15,16 @@ from xml.etree import ElementTree
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs" / "compatibility.md"
 COMMAND = "python -m tests.support.compatibility"
-MODULES = ("test_clients", "test_curl", "test_identity", "test_access", "test_submissions")
+MODULES = (
+    "test_openai",
+    "test_databricks_sdk",
+    "test_mlflow",
+    "test_http",
+    "test_curl",
+    "test_identity",
+    "test_access",
+    "test_submissions",
+)
 CLIENTS = {"http": "requests", "curl": "curl", "openai": "openai", "databricks-sdk": "databricks-sdk",
            "mlflow": "mlflow-skinny", "kafka": "aiokafka"}  # fmt: skip
 HEAD = f"""# Compatibility
