@@ -27,16 +27,13 @@ from contract.endpoint import (
     check_name,
     default_entity_name,
 )
-from contract.guardrails import GuardrailAsked, GuardrailsAsked
+from contract.guardrails import UNSEEN, GuardrailAsked, GuardrailsAsked
 from contract.refusals import Refusal
 
 Problems = Iterator[Refusal]
 BIGGEST = 2**63 - 1  # int64 on the wire
 RESERVED_CATALOGS = frozenset({"system", "spark_catalog"})  # the usage tables' own, and Spark's
-_UNSEEN = re.compile(  # what nobody sees, and keywords are compared without
-    "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069"
-    "\ufe00-\ufe0f\ufeff\U000e0000-\U000e007f\U000e0100-\U000e01ef]"
-)
+_UNSEEN = re.compile(f"[{UNSEEN}]")
 NO_CONFIG = "Cannot specify ai_gateway when creating endpoints without a config."
 
 

@@ -7,6 +7,10 @@ from typing import Literal
 
 import msgspec
 
+UNSEEN = (  # characters without width, as a class of a pattern: texts are compared without them
+    "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069"
+    "\ufe00-\ufe0f\ufeff\U000e0000-\U000e007f\U000e0100-\U000e01ef"
+)
 PiiBehavior = Literal["NONE", "BLOCK", "MASK"]
 Category = Literal[  # Presidio's names; where two overlap and neither is better, the earlier one counts
     "IBAN_CODE",
@@ -70,7 +74,7 @@ class Extensions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 NO_EXTENSIONS = Extensions()
 
 
-class ExtensionsAsked(Extensions, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag=False):
+class ExtensionsAsked(Extensions, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Extensions as asked for: a misspelt guardrail is refused, for nobody would notice that it does not hold."""
 
 

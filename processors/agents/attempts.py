@@ -136,10 +136,11 @@ async def whole(case: Case, answer: bytes, usage: Usage, caller: Caller) -> Outc
     """The outcome of a whole successful answer: guarded, judged and counted."""
     endpoint = case.endpoint
     assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
-    found = texts.of_answer(endpoint.task, texts.decoded(answer))
+    body = texts.decoded(answer)
+    found = texts.of_answer(endpoint.task, body)
     guarded: bytes | Refusal = answer
     if not rules_of(endpoint, "output").idle:
-        guarded = await guarded_answer(case, answer, usage, caller.checking)
+        guarded = await guarded_answer(case, answer, body, usage, caller.checking)
     if not isinstance(guarded, Refusal):
         guarded = await judged_answer(case, guarded, caller.judges, usage)
     characters = counting.characters(found)

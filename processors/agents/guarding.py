@@ -59,12 +59,11 @@ def rules_of(endpoint: Endpoint, side: Side) -> Rules:
     configured = _configured(endpoint, side)
     if configured is None:
         return NO_RULES
-    beyond = configured.beyond
     return Rules(
         pii=configured.pii.behavior,
         keywords=configured.invalid_keywords or (),
-        categories=beyond.pii_categories,
-        whole_words=beyond.whole_words,
+        categories=configured.beyond.pii_categories,
+        whole_words=configured.beyond.whole_words,
     )
 
 
@@ -74,8 +73,8 @@ def judged_by(endpoint: Endpoint, side: Side) -> Judged:
     if configured is None:
         return Judged()
     topics = (configured.valid_topics or ()) if side == "input" else ()
-    beyond = configured.beyond
-    return Judged(configured.safety, topics, beyond.prompt_injection, beyond.fail_open, beyond.observe)
+    more = configured.beyond
+    return Judged(configured.safety, topics, more.prompt_injection, more.fail_open, more.observe)
 
 
 def beyond(endpoint: Endpoint, side: Side) -> Extensions:
@@ -144,7 +143,7 @@ async def _checked(case: Case, endpoint: Endpoint, side: Side, pieces: Sequence[
     return PASSED if observed else verdict
 
 
-async def beside(long: bool, work: Callable[..., Read], *args: Any) -> Read:
+async def off_the_loop(long: bool, work: Callable[..., Read], *args: Any) -> Read:
     """What `work` returns; `long` work is done on a thread, so that other requests get their turns."""
     return await asyncio.to_thread(work, *args) if long else work(*args)
 
@@ -163,34 +162,34 @@ async def guarded_request(case: Case, body: Body, checking: Checking) -> Body | 
     if rules_of(endpoint, "input").idle:
         return body
     long = len(case.body) >= LONG_BYTES
-    if await beside(long, fields.is_deep, body):
+    if await off_the_loop(long, fields.is_deep, body):
         return refusals.bad_request("Body: nested too deeply for its texts to be checked")
     walk = guarded.request(endpoint.task, body, calls=beyond(endpoint, "input").tool_calls)
-    pieces = await beside(long, guarded.pieces, walk)
+    pieces = await off_the_loop(long, guarded.pieces, walk)
     case.input_verdict = verdict = await _checked(case, endpoint, "input", pieces, checking)
     if verdict.outcome == "passed":
         case.logged_request = case.body
         return body
     if case.reversible:
         case.input_verdict = verdict = numbered(case, body, [piece.text for piece in pieces], verdict)
-    masked = await beside(long, guarded.replaced, walk, pieces, verdict.masked)
+    masked = await off_the_loop(long, guarded.replaced, walk, pieces, verdict.masked)
     case.logged_request = case.body
     if masked.changes:
         asked = texts.decoded(case.body)
-        case.logged_request = texts.encoded(await beside(long, guarded.swapped, asked, masked.changes))
+        case.logged_request = texts.encoded(await off_the_loop(long, guarded.swapped, asked, masked.changes))
     return masked.body if verdict.outcome == "masked" else blocked(verdict, "input", body=masked.body)
 
 
-async def guarded_answer(case: Case, answer: bytes, usage: Usage, checking: Checking) -> bytes | Refusal:
+async def guarded_answer(case: Case, answer: bytes, body: Body, usage: Usage, checking: Checking) -> bytes | Refusal:
     """The answer as it may go to the caller: as it is, masked, or refused.
 
-    ProviderUnreachable when masking has made it too large.
+    `body`: the answer, decoded. ProviderUnreachable when masking has made it too large.
     """
     endpoint = case.endpoint
     assert endpoint is not None  # noqa: S101 - a case without endpoint was refused before
     long = len(answer) >= LONG_BYTES
-    walk = guarded.answer(texts.decoded(answer), calls=beyond(endpoint, "output").tool_calls)
-    pieces = await beside(long, guarded.pieces, walk)
+    walk = guarded.answer(body, calls=beyond(endpoint, "output").tool_calls)
+    pieces = await off_the_loop(long, guarded.pieces, walk)
     if rules_of(endpoint, "output").idle or not pieces:
         return answer
     case.output_verdict = verdict = await _checked(case, endpoint, "output", pieces, checking)
@@ -198,6 +197,6 @@ async def guarded_answer(case: Case, answer: bytes, usage: Usage, checking: Chec
         return answer
     if verdict.outcome == "blocked":
         return blocked(verdict, "output", usage=usage)
-    replaced = await beside(long, guarded.replaced, walk, pieces, verdict.masked)
+    replaced = await off_the_loop(long, guarded.replaced, walk, pieces, verdict.masked)
     masked = guarded.without_logprobs(replaced.body)
     return bounded({**masked, "output_guardrail": [envelope.element(verdict)]})

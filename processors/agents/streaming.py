@@ -10,7 +10,7 @@ from contract.endpoint import Endpoint, ServedEntity
 from contract.refusals import Refusal
 from processors.agents.case import Case, Outcome, refused
 from processors.agents.findings import note
-from processors.agents.guarding import beside, beyond, blocked, judged_by, rules_of
+from processors.agents.guarding import beyond, blocked, judged_by, off_the_loop, rules_of
 from processors.agents.holding import Guards, Watch
 from processors.agents.judges import Judges
 from processors.agents.judging import judged_texts, observe_texts
@@ -138,7 +138,7 @@ class Flow:
             self._last_usage = chunk
             return None
         started = self._tools.now()
-        passed = await beside(self._is_long(self._guards, len(data)), self._guards.passed, chunk)
+        passed = await off_the_loop(self._is_long(self._guards, len(data)), self._guards.passed, chunk)
         self._guarding_s += self._tools.now() - started
         for one in passed:
             self._pass_on(one, data if one is chunk else None)
@@ -229,7 +229,7 @@ class Flow:
     async def finished(self) -> Outcome:
         """The stream came to its own end."""
         if self._guards is not None:
-            for chunk in await beside(self._is_long(self._guards, 0), self._guards.rest):
+            for chunk in await off_the_loop(self._is_long(self._guards, 0), self._guards.rest):
                 self._pass_on(chunk)
             if self._guards.verdict is not None:
                 return self._blocked(self._guards.verdict)

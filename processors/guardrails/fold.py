@@ -11,12 +11,10 @@ from bisect import bisect_left
 
 import msgspec
 
-_INVISIBLE = (
-    "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069"
-    "\ufe00-\ufe0f\ufeff\U000e0000-\U000e007f\U000e0100-\U000e01ef"
-)
-INVISIBLE = re.compile(f"[{_INVISIBLE}]")
-_VISIBLE_RUN = re.compile(f"[^{_INVISIBLE}]+")
+from contract.guardrails import UNSEEN
+
+INVISIBLE = re.compile(f"[{UNSEEN}]")
+_VISIBLE_RUN = re.compile(f"[^{UNSEEN}]+")
 
 _DASHES = "‐‑‒–—―−﹘﹣－⁃"
 _STOPS = "。．｡․"

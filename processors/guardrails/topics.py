@@ -44,15 +44,11 @@ def ask(model: Model, window: Conversation, topics: tuple[str, ...]) -> Ask:
 
 
 def judged(answer: bytes, topics: tuple[str, ...]) -> Judgement | Fault:
-    """Whether the text fits no topic, or why the answer is none: nothing but the JSON asked for will do."""
-    said = chat.said(answer)
-    if isinstance(said, Fault):
-        return said
-    try:
-        topic = msgspec.json.decode(said.text, type=_Answer).topic
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return Fault(why="its answer is not the JSON asked for")
-    if not 0 <= topic <= len(topics):
+    """Whether the text fits no topic, or why the answer is none."""
+    filled = chat.filled(answer, _Answer)
+    if isinstance(filled, Fault):
+        return filled
+    said, (prompt, total) = filled
+    if not 0 <= said.topic <= len(topics):
         return Fault(why="its answer names a topic that was not asked about")
-    prompt, total = said.tokens
-    return Judgement(flagged=topic == 0, prompt_tokens=prompt, total_tokens=total)
+    return Judgement(flagged=said.topic == 0, prompt_tokens=prompt, total_tokens=total)

@@ -27,7 +27,6 @@ import org.apache.spark.sql.catalyst.plans.logical.Sort;
 import org.apache.spark.sql.catalyst.rules.Rule;
 import scala.Option;
 import scala.collection.immutable.Seq;
-import scala.jdk.javaapi.CollectionConverters;
 import scala.runtime.AbstractPartialFunction;
 
 /**
@@ -44,7 +43,7 @@ final class Apart extends Rule<LogicalPlan> {
     @Override
     public boolean isDefinedAt(LogicalPlan plan) {
       boolean place = plan instanceof Join || plan instanceof Sort || plan instanceof Generate;
-      return place && plan.resolved() && Calls.in(list(plan.expressions()));
+      return place && plan.resolved() && Calls.in(Calls.list(plan.expressions()));
     }
 
     @Override
@@ -83,8 +82,8 @@ final class Apart extends Rule<LogicalPlan> {
   private static LogicalPlan below(Sort sort) {
     List<NamedExpression> columns = columns(sort.child().output());
     List<SortOrder> order = new ArrayList<>();
-    for (SortOrder one : list(sort.order())) {
-      order.add((SortOrder) one.withNewChildren(Calls.seq(named(list(one.children()), columns))));
+    for (SortOrder one : Calls.list(sort.order())) {
+      order.add((SortOrder) one.withNewChildren(Calls.seq(named(Calls.list(one.children()), columns))));
     }
     LogicalPlan child = new Project(Calls.seq(columns), sort.child());
     LogicalPlan sorted = new Sort(Calls.seq(order), sort.global(), child, sort.hint());
@@ -94,7 +93,7 @@ final class Apart extends Rule<LogicalPlan> {
   private static LogicalPlan below(Generate generate) {
     List<NamedExpression> columns = columns(generate.child().output());
     Expression generator = (Expression) generate.generator();
-    Generator named = (Generator) generator.withNewChildren(Calls.seq(named(list(generator.children()), columns)));
+    Generator named = (Generator) generator.withNewChildren(Calls.seq(named(Calls.list(generator.children()), columns)));
     LogicalPlan child = new Project(Calls.seq(columns), generate.child());
     LogicalPlan generated =
         new Generate(
@@ -129,21 +128,21 @@ final class Apart extends Rule<LogicalPlan> {
    */
   static Project above(Aggregate aggregate) {
     Set<ExprId> groups = new HashSet<>();
-    for (Expression group : list(aggregate.groupingExpressions())) {
+    for (Expression group : Calls.list(aggregate.groupingExpressions())) {
       if (group instanceof Attribute column) {
         groups.add(column.exprId());
       }
     }
     Map<ExprId, NamedExpression> aggregated = new LinkedHashMap<>();
     List<NamedExpression> columns = new ArrayList<>();
-    for (NamedExpression column : list(aggregate.aggregateExpressions())) {
+    for (NamedExpression column : Calls.list(aggregate.aggregateExpressions())) {
       if (!Calls.in((Expression) column)) {
         aggregated.put(column.exprId(), column);
         columns.add(column.toAttribute());
         continue;
       }
       Expression over = ((Expression) column).transformDown(new Named(aggregated));
-      for (Attribute used : list(over.references().toSeq())) {
+      for (Attribute used : Calls.list(over.references().toSeq())) {
         if (aggregated.putIfAbsent(used.exprId(), used) == null && !groups.contains(used.exprId())) {
           return null;
         }
@@ -182,10 +181,6 @@ final class Apart extends Rule<LogicalPlan> {
   }
 
   private static List<NamedExpression> columns(Seq<Attribute> columns) {
-    return new ArrayList<>(list(columns));
-  }
-
-  private static <T> List<T> list(Seq<T> values) {
-    return CollectionConverters.asJava(values);
+    return new ArrayList<>(Calls.list(columns));
   }
 }

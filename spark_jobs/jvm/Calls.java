@@ -243,6 +243,10 @@ final class Calls {
         : children(expression);
   }
 
+  static <T> List<T> list(Seq<T> values) {
+    return CollectionConverters.asJava(values);
+  }
+
   static <T> Seq<T> seq(List<T> values) {
     return CollectionConverters.asScala((Iterable<T>) values).toSeq();
   }

@@ -20,8 +20,6 @@ import org.apache.spark.sql.catalyst.plans.logical.Sort;
 import org.apache.spark.sql.catalyst.plans.logical.UnaryNode;
 import org.apache.spark.sql.catalyst.rules.Rule;
 import org.apache.spark.sql.internal.SQLConf;
-import scala.collection.immutable.Seq;
-import scala.jdk.javaapi.CollectionConverters;
 import scala.runtime.AbstractPartialFunction;
 
 /**
@@ -53,7 +51,7 @@ final class LimitFirst extends Rule<LogicalPlan> {
   }
 
   private static boolean asks(LogicalPlan plan) {
-    return plan instanceof Project project && (Calls.in(list(project.expressions())) || asks(project.child()));
+    return plan instanceof Project project && (Calls.in(Calls.list(project.expressions())) || asks(project.child()));
   }
 
   /** Below every list down to the last with a call in it; Spark lifts limits over lists without calls. */
@@ -78,7 +76,7 @@ final class LimitFirst extends Rule<LogicalPlan> {
     if (!(below instanceof Sort sort) || !sort.global() || !asks(sort.child())) {
       return null;
     }
-    return stacked(lists, chosen(limits, sort, list(sort.order()), (Project) sort.child()));
+    return stacked(lists, chosen(limits, sort, Calls.list(sort.order()), (Project) sort.child()));
   }
 
   /** Spark keeps the order of that many rows when something else comes after the limit. */
@@ -90,7 +88,7 @@ final class LimitFirst extends Rule<LogicalPlan> {
 
   private static LogicalPlan chosen(List<LogicalPlan> limits, Sort sort, List<SortOrder> order, Project project) {
     Map<ExprId, Expression> columns = new HashMap<>();
-    for (NamedExpression column : list(project.projectList())) {
+    for (NamedExpression column : Calls.list(project.projectList())) {
       columns.put(column.exprId(), column instanceof Alias alias ? alias.child() : (Expression) column);
     }
     List<SortOrder> by = order.stream().map(one -> (SortOrder) one.transformUp(new Origin(columns))).toList();
@@ -135,9 +133,5 @@ final class LimitFirst extends Rule<LogicalPlan> {
     public Expression apply(Expression expression) {
       return columns.get(((Attribute) expression).exprId());
     }
-  }
-
-  private static <T> List<T> list(Seq<T> values) {
-    return CollectionConverters.asJava(values);
   }
 }

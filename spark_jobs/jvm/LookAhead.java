@@ -28,7 +28,6 @@ import org.apache.spark.sql.types.Metadata;
 import org.apache.spark.sql.types.StructType;
 import scala.Option;
 import scala.collection.immutable.Seq;
-import scala.jdk.javaapi.CollectionConverters;
 
 /**
  * Plans SELECT lists and WHERE conditions with calls in them, so that a task asks for many rows at once.
@@ -46,7 +45,7 @@ final class LookAhead extends SparkStrategy {
     } else if (plan instanceof Filter filter && Calls.in(filter.condition())) {
       planned = filter(filter);
     } else if (plan instanceof Aggregate aggregate
-        && Calls.in(CollectionConverters.asJava(plan.expressions()))) {
+        && Calls.in(Calls.list(plan.expressions()))) {
       Project apart = Apart.above(aggregate);
       planned = apart == null ? null : project(apart);
     }
@@ -54,8 +53,8 @@ final class LookAhead extends SparkStrategy {
   }
 
   private SparkPlan project(Project project) {
-    List<NamedExpression> columns = CollectionConverters.asJava(project.projectList());
-    if (!Calls.in(CollectionConverters.asJava(project.expressions()))) {
+    List<NamedExpression> columns = Calls.list(project.projectList());
+    if (!Calls.in(Calls.list(project.expressions()))) {
       // Else a scan would take the child's calls over and make them one by one.
       return asks(project.child()) ? new ProjectExec(project.projectList(), planLater(project.child())) : null;
     }
@@ -77,7 +76,7 @@ final class LookAhead extends SparkStrategy {
 
   /** {@code kept} columns of {@code child} and the answers of all rounds. */
   private SparkPlan asked(Calls calls, AttributeSet kept, LogicalPlan child) {
-    List<Attribute> passed = new ArrayList<>(CollectionConverters.asJava(child.output()));
+    List<Attribute> passed = new ArrayList<>(Calls.list(child.output()));
     boolean narrower = passed.removeIf(column -> !kept.contains(column));
     SparkPlan plan = planLater(narrower ? new Project(named(Calls.seq(passed)), child) : child); // scans read what it names
     for (List<Calls.Taken> round : calls.rounds()) {
@@ -134,7 +133,7 @@ final class LookAhead extends SparkStrategy {
 
   private static boolean asks(LogicalPlan plan) {
     return (plan instanceof Project || plan instanceof Filter)
-        && Calls.in(CollectionConverters.asJava(plan.expressions()));
+        && Calls.in(Calls.list(plan.expressions()));
   }
 
   @SuppressWarnings("unchecked")

@@ -28,11 +28,6 @@ def gateway(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield running
 
 
-@pytest.fixture(scope="module")
-def admin(gateway: Services) -> WorkspaceClient:
-    return connected(gateway, gateway.token)
-
-
 @speaks("databricks-sdk", "GET /.well-known/databricks-config", f"GET {SCIM}/Me")
 def test_a_client_finds_its_workspace_and_itself(admin: WorkspaceClient, gateway: Services) -> None:
     assert (admin.config.host, admin.config.auth_type) == (gateway.url, "pat")

@@ -1,39 +1,17 @@
 """Every cell of the grid of guardrails over the real broker: what comes out where a guardrail stands in the way."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
 
-from launcher.broker import Broker
 from tests.support.conformance import Guard, Surface, Word, strings
-from tests.support.guard import ScriptedGuard
 from tests.support.provider import ScriptedProvider
 from tests.support.services import Services
 from tests.support.surfaces import SURFACES
 
 SAFE = "hello"
-
-
-@pytest.fixture(scope="module")
-def guard() -> Iterator[ScriptedGuard]:
-    with ScriptedGuard() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def judged(broker: Broker, guard: ScriptedGuard, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """A gateway with all judges."""
-    settings = {
-        f"HEADGATE_{judge}_{what}": value
-        for judge, kind in (("GUARD", "llama-guard-3"), ("TOPICS", None), ("INJECTION", "classify"))
-        for what, value in (("URL", guard.url), ("MODEL", judge.lower()), ("KIND", kind))
-        if value
-    }
-    with Services(broker.address, tmp_path_factory.mktemp("grid"), workers=1, **settings) as running:
-        yield running
 
 
 @pytest.mark.parametrize("number", range(len(SURFACES)), ids=lambda n: f"{SURFACES[n].name} {SURFACES[n].side} {n}")

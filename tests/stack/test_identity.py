@@ -32,11 +32,6 @@ def gateway(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield running
 
 
-@pytest.fixture(scope="module")
-def admin(gateway: Services) -> WorkspaceClient:
-    return connected(gateway, gateway.token)
-
-
 def endpoint(gateway: Services, provider: ScriptedProvider, **more: Any) -> tuple[str, str]:
     """A fresh endpoint: its name and its id."""
     name = f"id-{uuid.uuid4().hex[:8]}"

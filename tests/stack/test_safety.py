@@ -2,44 +2,16 @@
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from launcher.broker import Broker
 from tests.support.guard import SLOW_S, ScriptedGuard
 from tests.support.provider import Hang, Reply, ScriptedProvider, Stream
 from tests.support.services import Services, until
 
 SAFE = {"input": {"safety": True}, "output": {"safety": True}}
 LONG = "word " * 200
-
-
-@pytest.fixture(scope="module")
-def guard() -> Iterator[ScriptedGuard]:
-    with ScriptedGuard() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def judged(broker: Broker, guard: ScriptedGuard, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """A gateway with every judge."""
-    settings = {
-        "HEADGATE_GUARD_URL": guard.url,
-        "HEADGATE_GUARD_MODEL": "llama-guard",
-        "HEADGATE_GUARD_KIND": "llama-guard-3",
-        "HEADGATE_GUARD_KEY": "sk-guard",
-        "HEADGATE_GUARD_SECONDS": "1",
-        "HEADGATE_TOPICS_URL": guard.url,
-        "HEADGATE_TOPICS_MODEL": "topics",
-        "HEADGATE_INJECTION_URL": guard.url,
-        "HEADGATE_INJECTION_MODEL": "prompt-guard",
-        "HEADGATE_INJECTION_KIND": "classify",
-        "HEADGATE_INJECTION_KEY": "sk-injection",
-    }
-    with Services(broker.address, tmp_path_factory.mktemp("judged"), workers=1, **settings) as running:
-        yield running
 
 
 def inner(answer: Any) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 import hashlib
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from processors.guardrails.safety.base import Ask, Fault, Model
+
+T = TypeVar("T")
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +96,17 @@ def form(field: str, values: Sequence[int] | Sequence[str]) -> dict[str, Any]:
         "additionalProperties": False,
     }
     return {"type": "json_schema", "json_schema": {"name": field, "strict": True, "schema": schema}}
+
+
+def filled(answer: bytes, form: type[T]) -> tuple[T, tuple[int, int]] | Fault:
+    """What an answer in `form` says, and its tokens as `Said.tokens`; nothing but the JSON asked for will do."""
+    read = said(answer)
+    if isinstance(read, Fault):
+        return read
+    try:
+        return msgspec.json.decode(read.text, type=form), read.tokens
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return Fault(why="its answer is not the JSON asked for")
 
 
 def said(answer: bytes) -> Said | Fault:

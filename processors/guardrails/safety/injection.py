@@ -33,16 +33,12 @@ def asks(model: Model, window: Conversation) -> Sequence[Ask]:
 
 
 def read(asked: Ask, answer: bytes) -> Judgement | Fault:
-    """The verdict; nothing but the JSON asked for will do."""
-    said = chat.said(answer)
-    if isinstance(said, Fault):
-        return said
-    try:
-        verdict = msgspec.json.decode(said.text, type=_Answer).verdict
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return Fault(why="its answer is not the JSON asked for")
-    prompt, total = said.tokens
-    return Judgement(flagged=verdict == "malicious", prompt_tokens=prompt, total_tokens=total)
+    """The verdict."""
+    filled = chat.filled(answer, _Answer)
+    if isinstance(filled, Fault):
+        return filled
+    said, (prompt, total) = filled
+    return Judgement(flagged=said.verdict == "malicious", prompt_tokens=prompt, total_tokens=total)
 
 
 WIRE = Wire(asks, read, windows.Cut(most=256))

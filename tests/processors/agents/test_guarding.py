@@ -9,7 +9,7 @@ import pytest
 from contract.endpoint import AiGateway
 from contract.guardrails import Extensions, Guardrails
 from processors.agents.findings import MOST
-from processors.agents.guarding import LONG_BYTES, beside
+from processors.agents.guarding import LONG_BYTES, off_the_loop
 from processors.guardrails.base import RULES_VERSION, Rules, Verdict
 from processors.guardrails.check import apply
 from processors.providers.base import HttpAnswer
@@ -284,8 +284,8 @@ async def test_an_answer_that_masking_makes_too_large_for_a_record_is_no_answer(
 
 async def test_long_work_is_done_beside_the_event_loop_and_short_work_on_it() -> None:
     here = threading.get_ident()
-    assert await beside(False, threading.get_ident) == here
-    assert await beside(True, threading.get_ident) != here
+    assert await off_the_loop(False, threading.get_ident) == here
+    assert await off_the_loop(True, threading.get_ident) != here
 
 
 async def test_a_long_body_is_masked_like_a_short_one() -> None:
