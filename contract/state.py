@@ -4,7 +4,7 @@ Keys: `endpoint/NAME`, `served_entity/ID`, `token/HASH`, `principal/NAME`, `grou
 `secret/SCOPE/KEY`, `permission/ENDPOINT_ID`, `authorization/tokens`, `decision/last`. A null value deletes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -178,6 +178,21 @@ def group_named(subject: str) -> str | None:
     return subject.removeprefix(GROUP_MARK) if subject.startswith(GROUP_MARK) else None
 
 
+def reached(first: Iterable[str], further: Callable[[str], Iterable[str]]) -> tuple[str, ...]:
+    """`first`, what is `further` from each of them, and on: each once, the nearest before the others.
+
+    >>> reached(["a"], lambda one: {"a": ["b", "c"], "c": ["a", "d"]}.get(one, []))
+    ('a', 'b', 'c', 'd')
+    """
+    known = dict.fromkeys(first)
+    queue = list(known)
+    for one in queue:
+        new = dict.fromkeys(other for other in further(one) if other not in known)
+        known |= new
+        queue += new
+    return tuple(known)
+
+
 class View:
     """The configuration as of `offset`; folding is the only way it changes.
 
@@ -253,13 +268,8 @@ class View:
         """
         known = self._memberships.get(member)
         if known is None:
-            reached = dict.fromkeys(self.groups_of.get(member, ()))
-            queue = list(reached)
-            for name in queue:
-                further = [one for one in self.groups_of.get(group(name), ()) if one not in reached]
-                reached |= dict.fromkeys(further)
-                queue += further
-            known = self._memberships[member] = tuple(reached)
+            listing = self.groups_of.get(member, ())
+            known = self._memberships[member] = reached(listing, lambda name: self.groups_of.get(group(name), ()))
         return known
 
     @property

@@ -1,7 +1,7 @@
 """Groups: made, changed member by member, renamed, gone. For admins."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -140,22 +140,11 @@ def _ungoverned(found: Group, members: Sequence[str], view: View) -> Refusal | N
     if ADMINS not in (found.name, *view.memberships(state.group(found.name))):
         return None
     listed = {name: one.members for name, one in view.groups.items()} | {found.name: members}
-    inside = _all_in(ADMINS, listed)
+    # whoever is in it, by whatever way
+    inside = state.reached(listed.get(ADMINS, ()), lambda member: listed.get(state.group_named(member) or "", ()))
     if any(one.active and (one.admin or one.name in inside) for one in view.principals.values()):
         return None
     return refusals.invalid(f"members: '{ADMINS}' must keep an active member")
-
-
-def _all_in(name: str, listed: Mapping[str, Sequence[str]]) -> Mapping[str, None]:
-    """Whoever is in a group, by whatever way, the groups among them."""
-    inside = dict.fromkeys(listed.get(name, ()))
-    queue = list(inside)
-    for member in queue:
-        inner = state.group_named(member)
-        further = [one for one in listed.get(inner or "", ()) if one not in inside]
-        inside |= dict.fromkeys(further)
-        queue += further
-    return inside
 
 
 def _changed(found: Group, changed: Group, view: View, facts: Facts) -> Decision:
