@@ -24,6 +24,7 @@ def gateway(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     data, port = tmp_path_factory.mktemp("clients"), str(free_port())
     with Services(broker.address, data, HEADGATE_METRICS_PORT=port) as running:
         running.start("sinks", "sinks.app").wait_ready()
+        running.secret()
         yield running
 
 

@@ -96,7 +96,7 @@ class Client:
 
     def endpoint(self, name: str, base_url: str, *models: str, task: str = "llm/v1/chat", **gateway: Any) -> None:
         """Create an endpoint over OpenAI-shaped `models` at `base_url`; the first one gets all the traffic."""
-        self._secret()
+        self.secret()
         entities = [_entity(model, base_url, task) for model in models]
         routes = [{"served_model_name": model, "traffic_percentage": 100 * (n == 0)} for n, model in enumerate(models)]
         config = {"served_entities": entities, "traffic_config": {"routes": routes}}
@@ -105,7 +105,8 @@ class Client:
         answer = self.call("POST", "/api/2.0/serving-endpoints", {**body, "ai_gateway": gateway})
         assert answer.status_code == 200, answer.text
 
-    def _secret(self) -> None:
+    def secret(self) -> None:
+        """Put the secret that the endpoints' models name."""
         self.call("POST", "/api/2.0/secrets/scopes/create", {"scope": "tests"})
         secret = {"scope": "tests", "key": "key", "string_value": "sk-test"}
         assert self.call("POST", "/api/2.0/secrets/put", secret).status_code == 200
